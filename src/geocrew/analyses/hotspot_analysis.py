@@ -1,0 +1,230 @@
+"""Hot spots: where high or low values gather (Getis-Ord Gi*).
+
+Ord & Getis, Local Spatial Autocorrelation Statistics, Geographical Analysis 27 (1995) 286-306, with
+binary weights and the feature itself among its neighbours. Classes at 90, 95 and 99 % confidence; with
+`fdr` after Benjamini & Hochberg, Journal of the Royal Statistical Society B 57 (1995) 289-300.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from geocrew.analyses.parts import gi_star
+from geocrew.analyses.parts.gi_star import Correction
+from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
+from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
+from geocrew.analyses.parts.rows import Rows, read_rows
+from geocrew.analysis import Analysis, Context, Product, balance
+from geocrew.datasets.arrays import Array, write_arrays
+from geocrew.datasets.build import Staged, build
+from geocrew.datasets.compose import compose
+from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.fields import Field as DataField
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.output import Results, one_to_one
+from geocrew.db import Connection
+from geocrew.errors import SourceChanged, UserError
+from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
+from geocrew.kernels.getis_ord import ConstantValuesError
+from geocrew.kernels.getis_ord import gi_star as compute_gi_star
+from geocrew.kernels.significance import benjamini_hochberg, bins_by_p, bins_by_z, two_sided_p
+
+
+class Params(NeighbourParams):
+    """Parameters of the hot spot analysis."""
+
+    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
+    value_field: str = Field(
+        min_length=1,
+        description="numeric field whose high and low values may gather",
+        json_schema_extra={"field_of": "dataset_id"},
+    )
+    correction: Correction = Field(
+        "none", description="fdr: classes after the false discovery rate of all tests together"
+    )
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Gi* of the rows that take part: arrays (n,), NaN and bin 0 for features without neighbours."""
+
+    z: Floats
+    p: Floats
+    p_adjusted: Floats
+    bins: TinyInts
+    neighbors: SmallInts
+    mean: float
+    s: float
+
+
+def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, DataField, Rule]:
+    """Return layer, field and neighbourhood; raises UserError where they are not fit."""
+    layer = open_layer(connection, params.dataset_id, user_id)
+    field = layer.number_field("value_field", params.value_field)
+    if params.output_mode != "static":
+        row_of(layer, "s")
+    return layer, field, rule_of(params, connection, layer)
+
+
+def run(params: Params, context: Context) -> Product:
+    """Read values and places, compute, and let the server build the output by a join."""
+    connection = context.connection
+    layer, field, rule = check(params, connection, context.user_id)
+    context.progress(0.0, "checking shapes")
+    features = prepare(connection, layer, context.staging, params.on_invalid)
+    context.progress(0.1, "reading")
+    rows = read_rows(connection, features, field)
+    scores = _compute(params, rule, rows, context)
+    context.progress(0.6, "writing")
+    if params.output_mode == "static":
+        staged = _build_static(context, features, rows, scores, params.correction)
+    else:
+        view = features.for_view(layer)
+        select = one_to_one(view, _view_results(view, rule, field, params.correction))
+        staged = build(connection, context.staging, params.output_mode, select)
+    counts = _counts(features, rule, rows, scores)
+    for warning in _warnings(scores):
+        context.log(warning, "warning")
+    return Product(
+        staged=staged,
+        name=f"Hot spots of {params.value_field} in {layer.dataset.name}",
+        counts=counts,
+        described=features.layer if staged.kind == "view" else None,
+    )
+
+
+def _compute(params: Params, rule: Rule, rows: Rows, context: Context) -> Scores:
+    values = rows.value[rows.takes_part]
+    _check_values(params, values)
+    context.progress(0.3, "summing over neighbours")
+    places = rows.places()
+
+    def show(share: float) -> None:
+        context.progress(0.3 + 0.25 * share, "summing over neighbours")
+
+    try:
+        result = compute_gi_star(values, lambda scores: rule.lag(places, scores, show))
+    except ConstantValuesError as error:
+        raise UserError(f"{_where(params)} does not vary: {error}") from error
+    p = two_sided_p(result.z)
+    adjusted = benjamini_hochberg(p)
+    bins = bins_by_p(result.z, adjusted) if params.correction == "fdr" else bins_by_z(result.z)
+    return Scores(result.z, p, adjusted, bins, result.neighbours, result.mean, result.s)
+
+
+def _check_values(params: Params, values: Floats) -> None:
+    """Raise UserError for values of which Gi* can say nothing."""
+    if len(values) < 3:
+        raise UserError(f"{_where(params)} has {len(values)} usable values; hot spots need at least 3")
+    if params.neighbor_type == "knn" and (params.k_neighbors or 0) >= len(values):
+        raise UserError(
+            f"k_neighbors is {params.k_neighbors}, but only {len(values)} features have a value "
+            f"and a place; choose at most {len(values) - 1}"
+        )
+
+
+def _where(params: Params) -> str:
+    return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
+
+
+def _build_static(
+    context: Context, features: Features, rows: Rows, scores: Scores, correction: Correction
+) -> Staged:
+    """Send the scores to the server and join them to the rows they were read from."""
+    connection, table = context.connection, context.staging.relation("scores")
+    connection.execute(
+        compose(
+            "CREATE UNLOGGED TABLE {table} (row tid, version xid, gi_z float8, gi_p float8,"
+            " gi_p_adjusted float8, neighbors int4)",
+            table=table,
+        )
+    )
+    write_arrays(
+        connection,
+        table,
+        {
+            "row": ("tid", rows.row),
+            "version": ("xid", rows.version),
+            "gi_z": ("float8", _spread(rows, scores.z, np.nan)),
+            "gi_p": ("float8", _spread(rows, scores.p, np.nan)),
+            "gi_p_adjusted": ("float8", _spread(rows, scores.p_adjusted, np.nan)),
+            "neighbors": ("int4", _spread(rows, scores.neighbors, -1)),
+        },
+    )
+    connection.execute(compose("ANALYZE {table}", table=table))
+    joins = compose(
+        "JOIN (SELECT row, version, NULLIF(gi_z, 'NaN') AS gi_z, NULLIF(gi_p, 'NaN') AS gi_p,"
+        " NULLIF(gi_p_adjusted, 'NaN') AS gi_p_adjusted, NULLIF(neighbors, -1) AS neighbors FROM {table}"
+        ") AS r ON r.row = s.ctid AND r.version = s.xmin {bins}",
+        table=table,
+        bins=gi_star.bin_join(correction),
+    )
+    select = one_to_one(features, Results(gi_star.result_columns(correction), joins))
+    staged = build(connection, context.staging, "static", select)
+    if staged.rows != len(rows.row):
+        raise SourceChanged(f"{features.layer.described} was changed while the job was reading it")
+    return staged
+
+
+def _view_results(features: Features, rule: Rule, field: DataField, correction: Correction) -> Results:
+    """Define Gi* as SQL: what a view is."""
+    return Results(
+        ctes=gi_star.score_ctes(lag_ctes(rule, features, field)),
+        joins=compose(
+            "LEFT JOIN scores AS r ON r.row = {row} {bins}",
+            row=row_of(features.layer, "s"),
+            bins=gi_star.bin_join(correction),
+        ),
+        columns=gi_star.result_columns(correction),
+    )
+
+
+def _spread(rows: Rows, values: Array, missing: float) -> Array:
+    """Return an array over all rows, `missing` where a row takes no part."""
+    spread = np.full(len(rows.row), missing, values.dtype)
+    spread[rows.takes_part] = values
+    return spread
+
+
+def _counts(features: Features, rule: Rule, rows: Rows, scores: Scores) -> dict[str, Any]:
+    repaired, skipped = features.mending
+    neighbors = scores.neighbors
+    return {
+        **rows.counts(),
+        "n_repaired": repaired,
+        "n_skipped": skipped,
+        "n_islands": int(np.count_nonzero(neighbors == 0)),
+        "classes": gi_star.count_classes(scores.bins),
+        "neighbors": {
+            "min": int(neighbors.min()),
+            "mean": float(neighbors.mean()),
+            "max": int(neighbors.max()),
+        },
+        **rule.described(),
+        "mean": scores.mean,
+        "s": scores.s,
+        **balance(len(rows.row) + skipped, len(rows.row), skipped),
+    }
+
+
+def _warnings(scores: Scores) -> list[str]:
+    """Say what a reader of the result should know before believing it."""
+    n, warnings = len(scores.z), []
+    if n < 30:
+        warnings.append(f"{n} features are few: below 30 the normal distribution of Gi* is doubtful")
+    if n > 1 and int(scores.neighbors.max()) == n - 1:
+        warnings.append("some features have all others as neighbours; their Gi* is undefined (NULL)")
+    return warnings
+
+
+ANALYSIS = Analysis(
+    job_type="hotspot_analysis",
+    title="Hot spot analysis (Getis-Ord Gi*)",
+    summary="Finds where high or low values gather: z, p and a class of confidence for each feature.",
+    params=Params,
+    columns=gi_star.COLUMNS,
+    check=check,
+    run=run,
+)

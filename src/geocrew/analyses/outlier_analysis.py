@@ -1,0 +1,183 @@
+"""Outliers: values unlike the rest of their dataset.
+
+The z-score with the sample deviation, or the modified z-score of Iglewicz & Hoaglin, How to Detect and
+Handle Outliers (ASQC, 1993): 0.6745 (x - median) / MAD, and (x - median) / (1.253314 mean |x - median|)
+where MAD is 0 because more than half of the values are equal. Not a spatial test.
+"""
+
+from typing import Any, Literal, LiteralString
+
+from pydantic import Field
+
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance
+from geocrew.datasets.build import build
+from geocrew.datasets.census import take_census
+from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.fields import Field as DataField
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.output import Results, one_to_one
+from geocrew.datasets.steady import steady
+from geocrew.db import Connection
+from geocrew.errors import UserError
+
+Method = Literal["zscore", "mad"]
+
+
+class Params(VectorParams):
+    """Parameters of the outlier analysis."""
+
+    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
+    value_field: str = Field(
+        min_length=1,
+        description="numeric field whose values are compared",
+        json_schema_extra={"field_of": "dataset_id"},
+    )
+    method: Method = Field(
+        "zscore",
+        description="zscore: from the mean in standard deviations; "
+        "mad: from the median in median absolute deviations, which outliers do not inflate",
+    )
+    threshold: float = Field(2.0, gt=0, description="a score beyond this, either way, is an outlier")
+
+
+COLUMNS = (
+    Column("outlier_score", "float8", "z-score or modified z-score; NULL without a value or a shape"),
+    Column("is_outlier", "bool", "whether the score is beyond the threshold"),
+)
+
+# Two steps to the mean, and sums over sorted values: right to the last digits for values far from 0, and
+# the same bits whatever the order of the rows.
+_ORDERED: LiteralString = (
+    "WITH ordered AS MATERIALIZED ("
+    "SELECT {value} AS x FROM {rows} WHERE {value} IS NOT NULL AND NOT {hollow} AND {kept} ORDER BY 1), "
+)
+_MOMENTS: dict[Method, LiteralString] = {
+    "zscore": """
+        rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
+        middle AS (SELECT n, mean + sum(x - mean) / n AS centre FROM ordered, rough GROUP BY n, mean),
+        moments AS (
+            SELECT n, centre, sqrt(sum((x - centre) ^ 2) / NULLIF(n - 1, 0)) AS scale,
+                'sample standard deviation' AS scale_name
+            FROM ordered, middle
+            GROUP BY n, centre
+        ) """,
+    "mad": """
+        middle AS (
+            SELECT count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS centre FROM ordered
+        ),
+        spread AS (
+            SELECT n, centre, percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(x - centre)) AS mad,
+                sum(abs(x - centre)) / n AS mean_ad
+            FROM ordered, middle
+            GROUP BY n, centre
+        ),
+        moments AS (
+            SELECT n, centre, CASE WHEN mad > 0 THEN mad / 0.6745 ELSE 1.253314 * mean_ad END AS scale,
+                CASE WHEN mad > 0 THEN 'median absolute deviation' ELSE 'mean absolute deviation' END
+                    AS scale_name
+            FROM spread
+        ) """,
+}
+_CENTRES: dict[Method, str] = {"zscore": "mean", "mad": "median"}
+
+
+def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, DataField]:
+    """Return the layer and the field; raises UserError where they are not fit."""
+    layer = open_layer(connection, params.dataset_id, user_id)
+    return layer, layer.number_field("value_field", params.value_field)
+
+
+def run(params: Params, context: Context) -> Product:
+    """Score every row in PostgreSQL, where two passes over one column are fastest."""
+    connection = context.connection
+    layer, field = check(params, connection, context.user_id)
+    context.progress(0.0, "checking shapes")
+    features = prepare(connection, layer, context.staging, params.on_invalid)
+    with steady(connection):
+        features.check_unchanged(connection)
+        context.progress(0.2, "measuring the spread of the values")
+        census = take_census(connection, features, field)
+        moments = _measure(connection, features, field, params)
+        context.progress(0.5, "scoring the rows")
+        read = features if params.output_mode == "static" else features.for_view(layer)
+        select = one_to_one(read, _results(read, field, params))
+        staged = build(connection, context.staging, params.output_mode, select)
+        outliers = _count_outliers(connection, read, field, params)
+    return Product(
+        staged=staged,
+        name=f"Outliers of {params.value_field} in {layer.dataset.name}",
+        counts=census.counts() | moments | {"n_outliers": outliers} | balance(census.rows, census.rows),
+        described=features.layer if staged.kind == "view" else None,
+    )
+
+
+def _moments(features: Features, field: DataField, params: Params) -> Expression:
+    return compose(
+        _ORDERED + _MOMENTS[params.method],
+        value=field.number("s"),
+        rows=features.rows("s"),
+        hollow=features.hollow("s"),
+        kept=features.kept("s"),
+    )
+
+
+def _results(features: Features, field: DataField, params: Params) -> Results:
+    """Define the result: what a view is, and what a table is filled with."""
+    score = compose(
+        "CASE WHEN NOT {hollow} THEN ({value} - m.centre) / m.scale END",
+        hollow=features.hollow("s"),
+        value=field.number("s"),
+    )
+    return Results(
+        ctes=_moments(features, field, params),
+        joins=compose("CROSS JOIN moments AS m"),
+        columns=[
+            ("outlier_score", score),
+            (
+                "is_outlier",
+                compose("abs({score}) > {threshold}", score=score, threshold=params.threshold),
+            ),
+        ],
+    )
+
+
+def _measure(connection: Connection, features: Features, field: DataField, params: Params) -> dict[str, Any]:
+    """Return centre and scale as results name them; raises UserError where there is no spread."""
+    query = compose(
+        "{moments} SELECT n, centre, scale, scale_name FROM moments",
+        moments=_moments(features, field, params),
+    )
+    row = connection.execute(query).fetchone()
+    where = f'value_field "{params.value_field}" of dataset {params.dataset_id}'
+    if row is None or row[0] < 2:
+        raise UserError(f"{where} has {row[0] if row else 0} usable values; outliers need at least 2")
+    _, centre, scale, scale_name = row
+    if not scale > 0:
+        raise UserError(f"{where} is constant ({centre:g}): no value is unlike the rest")
+    return {_CENTRES[params.method]: centre, "scale": scale_name, "scale_value": scale}
+
+
+def _count_outliers(connection: Connection, features: Features, field: DataField, params: Params) -> int:
+    results = _results(features, field, params)
+    query = compose(
+        "{ctes} SELECT count(*) FROM {rows} {joins} WHERE {is_outlier} AND {kept}",
+        ctes=results.ctes,
+        rows=features.rows("s"),
+        joins=results.joins,
+        is_outlier=results.columns[1][1],
+        kept=features.kept("s"),
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+ANALYSIS = Analysis(
+    job_type="outlier_analysis",
+    title="Outlier analysis",
+    summary="Finds values unlike the rest: by z-score, or by the median, which outliers do not pull.",
+    params=Params,
+    columns=COLUMNS,
+    check=check,
+    run=run,
+)

@@ -1,0 +1,93 @@
+"""Who is whose neighbour: the parameters, the sums over neighbours, and the same as SQL."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from geocrew.analysis import VectorParams
+from geocrew.datasets.layer import Layer
+from geocrew.datasets.units import DistanceUnit, measured, unit_name
+from geocrew.db import Connection
+from geocrew.kernels.arrays import Floats, Ints
+from geocrew.kernels.band import band_lag
+from geocrew.kernels.geodesic import geodesic_band_lag, geodesic_knn_lag
+from geocrew.kernels.knn import knn_lag
+from geocrew.kernels.lag import Lag
+from geocrew.kernels.pace import OnProgress
+
+NeighborType = Literal["distance", "knn"]
+
+
+class NeighbourParams(VectorParams):
+    """Parameters of every analysis that looks at neighbours."""
+
+    neighbor_type: NeighborType = Field(
+        "distance", description="distance: all within `distance`; knn: the `k_neighbors` nearest"
+    )
+    distance: float | None = Field(
+        None,
+        gt=0,
+        description="reach of the neighbourhood, inclusive; required for neighbor_type distance",
+    )
+    distance_unit: DistanceUnit = Field(
+        "auto",
+        description="auto: metres on the ellipsoid for geographic datasets, else the dataset's unit",
+    )
+    k_neighbors: int | None = Field(
+        None, ge=1, description="number of other features; required for neighbor_type knn"
+    )
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """Each rule of neighbourhood has a number of its own."""
+        yield from super().conditions(given)
+        rule = given.get("neighbor_type", "distance")
+        needed = {"distance": "distance", "knn": "k_neighbors"}.get(
+            rule if isinstance(rule, str) else ""
+        )
+        if needed is not None and given.get(needed) is None:
+            yield f'{needed} is required for neighbor_type "{rule}"'
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A neighbourhood in the unit of its layer: a reach or a number of neighbours."""
+
+    geographic: bool
+    reach: float | None
+    unit: str
+    k: int | None
+
+    def lag(self, places: "Places", values: Floats, on_progress: OnProgress) -> Lag:
+        """Sum `values` (n,) over each place and its neighbours."""
+        x, y = places.x, places.y
+        if self.reach is not None:
+            band = geodesic_band_lag if self.geographic else band_lag
+            return band(x, y, values, self.reach, on_progress)
+        nearest = geodesic_knn_lag if self.geographic else knn_lag
+        return nearest(x, y, places.rank, values, self.k or 1, on_progress)
+
+    def described(self) -> dict[str, Any]:
+        """Return the rule as results show it."""
+        if self.reach is not None:
+            return {"distance": self.reach, "distance_unit": self.unit}
+        return {"k_neighbors": self.k}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where features are and how ties among them are broken: x, y float8 (n,), rank int8 (n,)."""
+
+    x: Floats
+    y: Floats
+    rank: Ints
+
+
+def rule_of(params: NeighbourParams, connection: Connection, layer: Layer) -> Rule:
+    """Return the rule that the parameters name for this layer."""
+    if params.neighbor_type == "knn":
+        return Rule(layer.geographic, None, unit_name(layer), params.k_neighbors)
+    reach = measured(connection, layer, params.distance or 0.0, params.distance_unit)
+    return Rule(layer.geographic, reach, unit_name(layer), None)

@@ -1,0 +1,169 @@
+"""What an analysis is: typed parameters, declared results, a run that knows nothing of the queue."""
+
+import difflib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from geocrew.datasets.build import OutputMode, Staged
+from geocrew.datasets.features import OnInvalid
+from geocrew.datasets.layer import Layer
+from geocrew.datasets.staging import Staging
+from geocrew.db import Connection
+from geocrew.errors import InvalidParameters
+
+Level = Literal["info", "warning", "error"]
+
+
+class Params(BaseModel):
+    """Parameters that every analysis takes.
+
+    In a field's `json_schema_extra`, "dataset": true marks a parameter that names a dataset, and
+    "field_of": NAME one that names a field of the dataset which parameter NAME names.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    output_name: str | None = Field(
+        None, min_length=1, max_length=200, description="name of the new dataset"
+    )
+    output_dataset_id: int | None = Field(
+        None, ge=1, description="a reserved, still empty dataset to fill instead of a new one"
+    )
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 (for subclasses)
+        """Yield a sentence for each rule between parameters that `given` breaks.
+
+        Works on what the caller wrote, so that these are reported together with the wrong values.
+        """
+        yield from ()
+
+
+class VectorParams(Params):
+    """Parameters of every analysis of features."""
+
+    output_mode: OutputMode = Field(
+        "static",
+        description="a table, a view that follows its features, or a view that is stored and refreshed",
+    )
+    on_invalid: OnInvalid = Field(
+        "repair", description="what to do with invalid geometries: mend, leave out, or refuse"
+    )
+
+
+class Context(Protocol):
+    """What a run may use of the world. The worker's and the tests' are the two implementations."""
+
+    connection: Connection
+    user_id: int
+    staging: Staging
+
+    def progress(self, share: float, message: str) -> None:
+        """Say how much of the work is done, 0 to 1, and what is being done."""
+
+    def log(self, message: str, level: Level = "info") -> None:
+        """Tell the user something worth keeping."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a run has built: a staged relation, a readable name, and what to say of it.
+
+    `described` is the relation that stands for the output's extent and rows where counting the output
+    itself would compute it (a view); None: the output itself. `note` advises the user.
+    """
+
+    staged: Staged
+    name: str
+    counts: Mapping[str, Any]
+    described: Layer | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that an analysis adds; `sql_type` as PostgreSQL writes it."""
+
+    name: str
+    sql_type: str
+    description: str
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True)
+class Analysis(Generic[P]):
+    """One job type.
+
+    `check` looks at the datasets that the parameters name and raises UserError; it runs when a job is
+    submitted and again, with `run`, when it is performed.
+    """
+
+    job_type: str
+    title: str
+    summary: str
+    params: type[P]
+    columns: tuple[Column, ...]
+    check: Callable[[P, Connection, int], object]
+    run: Callable[[P, Context], Product]
+    aliases: tuple[str, ...] = field(default=())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every job type it answers to."""
+        return (self.job_type, *self.aliases)
+
+    def parse(self, given: Any) -> P:
+        """Return checked parameters; raises InvalidParameters with every mistake at once."""
+        if not isinstance(given, dict):
+            kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+            name = kind.get(type(given), "a number")
+            raise InvalidParameters([f"params must be a JSON object of parameters, not {name}"])
+        problems: list[str] = []
+        parsed: P | None = None
+        try:
+            parsed = self.params.model_validate(given)
+        except ValidationError as error:
+            problems += [_sentence(each, self.params) for each in error.errors()]
+        problems += self.params.conditions(given)
+        if problems or parsed is None:
+            raise InvalidParameters(problems)
+        return parsed
+
+
+def _sentence(error: ErrorDetails, params: type[Params]) -> str:
+    """Say what is wrong with one parameter: its name, its value, the choices."""
+    name = ".".join(str(part) for part in error["loc"])
+    known = [each for each in params.model_fields if not each.startswith("output_")]
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, list(params.model_fields), n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        return f'unknown parameter "{name}"{hint}; parameters: {", ".join(known)}'
+    if error["type"] == "missing":
+        return f"{name} is required"
+    reason = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{name} {reason}, not {_shown(error['input'])}"
+
+
+def _shown(value: object) -> str:
+    """Write a value as JSON does, but no longer than a line can hold."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def balance(rows_in: int, rows_out: int, failed: int = 0) -> dict[str, int]:
+    """Return the balance sheet of a result that drops no row for its place or shape."""
+    return {
+        "rows_in": rows_in,
+        "rows_out": rows_out,
+        "dropped_outside": 0,
+        "dropped_empty": 0,
+        "dropped_lower_dimension": 0,
+        "failed": failed,
+    }

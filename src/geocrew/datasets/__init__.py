@@ -1,0 +1,1 @@
+"""Datasets: the catalog, what a row of it points to, and the ways in and out."""

@@ -1,0 +1,84 @@
+"""Turn a SELECT into a staged relation that only has to be moved to be published."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from psycopg import sql
+
+from geocrew.datasets.output import GEOMETRY, ID
+from geocrew.datasets.staging import RelationKind, Staging
+from geocrew.db import Connection
+
+OutputMode = Literal["static", "view", "materialized_view"]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A relation in the workshop, ready to be published.
+
+    `table` is its name there, `rows` the number of its rows (None for a view).
+    """
+
+    table: str
+    kind: RelationKind
+    rows: int | None
+
+
+def build(
+    connection: Connection, staging: Staging, output_mode: OutputMode, select: sql.Composable
+) -> Staged:
+    """Make the relation that `output_mode` names of a SELECT with columns id and geom."""
+    if output_mode == "view":
+        return _build_view(connection, staging, select)
+    if output_mode == "materialized_view":
+        return _build_materialized_view(connection, staging, select)
+    return _build_table(connection, staging, select)
+
+
+def _build_table(connection: Connection, staging: Staging, select: sql.Composable) -> Staged:
+    """Make a table of `select` with primary key, spatial index and statistics."""
+    rows = connection.execute(
+        sql.SQL("CREATE TABLE {} AS {}").format(staging.relation("out"), select)
+    ).rowcount
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})").format(
+            staging.relation("out"), sql.Identifier(staging.name("out_pkey")), sql.Identifier(ID)
+        )
+    )
+    _finish(connection, staging)
+    return Staged(staging.name("out"), "table", rows)
+
+
+def _build_view(connection: Connection, staging: Staging, select: sql.Composable) -> Staged:
+    """Make a view of `select`, which reads with the rights of its reader."""
+    connection.execute(
+        sql.SQL("CREATE VIEW {} WITH (security_invoker = true) AS {}").format(
+            staging.relation("out"), select
+        )
+    )
+    return Staged(staging.name("out"), "view", None)
+
+
+def _build_materialized_view(connection: Connection, staging: Staging, select: sql.Composable) -> Staged:
+    """Make a materialized view of `select` with a unique id: what a concurrent refresh needs."""
+    rows = connection.execute(
+        sql.SQL("CREATE MATERIALIZED VIEW {} AS {}").format(staging.relation("out"), select)
+    ).rowcount
+    connection.execute(
+        sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})").format(
+            sql.Identifier(staging.name("out_id")), staging.relation("out"), sql.Identifier(ID)
+        )
+    )
+    _finish(connection, staging)
+    return Staged(staging.name("out"), "materialized_view", rows)
+
+
+def _finish(connection: Connection, staging: Staging) -> None:
+    connection.execute(
+        sql.SQL("CREATE INDEX {} ON {} USING gist ({})").format(
+            sql.Identifier(staging.name("out_geom")),
+            staging.relation("out"),
+            sql.Identifier(GEOMETRY),
+        )
+    )
+    connection.execute(sql.SQL("ANALYZE {}").format(staging.relation("out")))

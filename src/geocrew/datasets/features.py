@@ -1,0 +1,188 @@
+"""The rows of a layer as an analysis takes them: addressable, and with valid shapes.
+
+Invalid shapes are found by PostgreSQL (ST_IsValid costs n log n of one row) and mended in this
+process, which can be killed: ST_MakeValid of a spiral in the server was deaf to cancel for 30 s.
+Only they travel; what is mended waits in a staged table beside the input.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import shapely
+from psycopg import sql
+
+from geocrew.datasets.geometry import OutputGeometry, output_geometry
+from geocrew.datasets.layer import Layer
+from geocrew.datasets.staging import SCHEMA, Staging
+from geocrew.db import Connection
+from geocrew.errors import SourceChanged, UserError
+
+OnInvalid = Literal["repair", "skip", "fail"]
+
+
+@dataclass(frozen=True)
+class Features:
+    """A layer ready to be read.
+
+    `invalid` counts the rows whose shape is not valid. `mends` names the staged table of their shapes
+    (row address, row version, shape mended or NULL); None where there are none, or where a view must
+    mend by itself.
+    """
+
+    layer: Layer
+    geometry: OutputGeometry
+    on_invalid: OnInvalid
+    mends: sql.Identifier | None
+    invalid: int
+
+    def rows(self, alias: str) -> sql.Composable:
+        """Return a FROM item of the rows under `alias`."""
+        item = sql.SQL("{} AS {}").format(self.layer.relation, sql.Identifier(alias))
+        if self.mends is None:
+            return item
+        return sql.SQL(
+            "{item} LEFT JOIN {mends} AS {mended}"
+            " ON {mended}.row = {alias}.ctid AND {mended}.version = {alias}.xmin"
+        ).format(item=item, mends=self.mends, mended=_mended_alias(alias), alias=sql.Identifier(alias))
+
+    def kept(self, alias: str) -> sql.Composable:
+        """Return the condition under which a row is part of the output."""
+        if not self.invalid or self.on_invalid != "skip":
+            return sql.SQL("true")
+        if self.mends is None:
+            return sql.SQL("(ST_IsValid({}) IS NOT false)").format(self.layer.shape(alias))
+        return sql.SQL("{}.row IS NULL").format(_mended_alias(alias))
+
+    def shape(self, alias: str) -> sql.Composable:
+        """Return the valid shape of a row, as it is stored or mended."""
+        shape = self.layer.shape(alias)
+        if not self.invalid or self.on_invalid == "skip":
+            return shape
+        if self.mends is None:
+            return sql.SQL(
+                "CASE WHEN ST_IsValid({0}) THEN {0}"
+                " ELSE ST_MakeValid({0}, 'method=structure keepcollapsed=false') END"
+            ).format(shape)
+        return sql.SQL("CASE WHEN {mended}.row IS NULL THEN {shape} ELSE {mended}.geom END").format(
+            mended=_mended_alias(alias), shape=shape
+        )
+
+    def output_shape(self, alias: str) -> sql.Composable:
+        """Return the shape as a value of the output's geometry type."""
+        convert = self.geometry.force if self.invalid else self.geometry.convert
+        return convert(self.shape(alias))
+
+    def hollow(self, alias: str) -> sql.Composable:
+        """Return the condition that a row has no shape, or an empty one."""
+        return sql.SQL("COALESCE(ST_IsEmpty({}), true)").format(self.shape(alias))
+
+    def place(self, alias: str) -> sql.Composable:
+        """Return the point that stands for a feature: itself, or its centroid."""
+        if self.geometry.type == "Point":
+            return self.shape(alias)
+        return sql.SQL("ST_Centroid({})").format(self.shape(alias))
+
+    @property
+    def mending(self) -> tuple[int, int]:
+        """How many rows were repaired, and how many skipped, for their invalid shapes."""
+        return (0, self.invalid) if self.on_invalid == "skip" else (self.invalid, 0)
+
+    def for_view(self, layer: Layer) -> "Features":
+        """Return the rows of the original `layer` as a view reads them, with no workshop to lean on."""
+        return replace(self, layer=layer, mends=None)
+
+    def check_unchanged(self, connection: Connection) -> None:
+        """Raise SourceChanged where rows that were mended are not there any more in that form."""
+        if self.mends is None:
+            return
+        query = sql.SQL("SELECT count(*) FROM {rows} WHERE {mended}.row IS NOT NULL").format(
+            rows=self.rows("s"), mended=_mended_alias("s")
+        )
+        row = connection.execute(query).fetchone()
+        if row is None or row[0] != self.invalid:
+            raise SourceChanged(f"{self.layer.described} was changed while the job was reading it")
+
+
+def prepare(
+    connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid
+) -> Features:
+    """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
+
+    The rows of a view, a partitioned or a foreign table have no address of their own, so they are
+    copied to the workshop first.
+    """
+    if not layer.stored:
+        copy = sql.SQL("CREATE TABLE {} AS SELECT * FROM {}")
+        connection.execute(copy.format(workshop.relation("src"), layer.relation))
+        layer = layer.moved(SCHEMA, workshop.name("src"))
+    geometry = output_geometry(connection, layer)
+    if geometry.dimension == 0:
+        return Features(layer, geometry, on_invalid, None, 0)
+    if on_invalid == "fail":
+        _refuse_invalid(connection, layer)
+    mends = workshop.relation("mends")
+    invalid = _mend(connection, layer, geometry, mends)
+    return Features(layer, geometry, on_invalid, mends if invalid else None, invalid)
+
+
+def _mended_alias(alias: str) -> sql.Identifier:
+    return sql.Identifier(f"{alias}_mended")
+
+
+def _refuse_invalid(connection: Connection, layer: Layer) -> None:
+    name = layer.rank("s") or sql.SQL("NULL")
+    query = sql.SQL(
+        "SELECT ({name})::text, count(*) OVER () FROM {relation} AS s"
+        " WHERE NOT ST_IsValid({shape}) ORDER BY {name} LIMIT 10"
+    ).format(name=name, relation=layer.relation, shape=layer.shape("s"))
+    found = connection.execute(query).fetchall()
+    if found:
+        ids = ", ".join(str(row[0]) for row in found)
+        raise UserError(
+            f"{layer.described} has {found[0][1]} invalid geometries, the first with id {ids}; "
+            'mend them, or choose on_invalid "repair" or "skip"'
+        )
+
+
+def _mend(
+    connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier
+) -> int:
+    """Fill the staged table with the mended shapes of invalid rows and return their number."""
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends)
+    )
+    query = sql.SQL(
+        "SELECT ctid::text, xmin::text, ST_AsBinary(ST_CurveToLine({shape})) FROM {relation} AS s"
+        " WHERE NOT ST_IsValid({shape})"
+    ).format(shape=layer.shape("s"), relation=layer.relation)
+    rows = connection.execute(query).fetchall()
+    copy = sql.SQL("COPY {} (row, version, geom) FROM STDIN").format(mends)
+    with connection.cursor() as cursor, cursor.copy(copy) as copying:
+        for row, version, wkb in rows:
+            copying.write_row((row, version, _mended(bytes(wkb), geometry)))
+    connection.execute(sql.SQL("ANALYZE {}").format(mends))
+    return len(rows)
+
+
+def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
+    """Return a valid shape as hexadecimal EWKB of the output's type, None where nothing is left.
+
+    By structure (a shell in a shell is no hole), in the dimension that the shape had.
+    """
+    try:
+        shape = shapely.from_wkb(wkb, on_invalid="fix")
+        valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+    except shapely.GEOSException:  # coordinates that are no numbers
+        return None
+    dimension = shapely.get_dimensions(shape)
+    parts = [
+        part
+        for part in shapely.get_parts(shapely.get_parts(valid))
+        if not part.is_empty and shapely.get_dimensions(part) == dimension
+    ]
+    if not parts:
+        return None
+    collect = (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension]
+    whole = collect(parts)
+    whole = shapely.force_3d(whole) if geometry.has_z else shapely.force_2d(whole)
+    return str(shapely.to_wkb(shapely.set_srid(whole, geometry.srid), hex=True, include_srid=True))

@@ -1,0 +1,100 @@
+"""What an output's geometry column is: one type with its SRID, and how the input becomes it."""
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg import sql
+
+from geocrew.datasets.layer import Layer
+from geocrew.db import Connection
+
+_DIMENSIONS = {
+    "POINT": 0,
+    "MULTIPOINT": 0,
+    "LINESTRING": 1,
+    "MULTILINESTRING": 1,
+    "CIRCULARSTRING": 1,
+    "COMPOUNDCURVE": 1,
+    "MULTICURVE": 1,
+    "POLYGON": 2,
+    "MULTIPOLYGON": 2,
+    "CURVEPOLYGON": 2,
+    "MULTISURFACE": 2,
+}
+_CURVED = {"CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"}
+_MULTI: tuple[LiteralString, ...] = ("MultiPoint", "MultiLineString", "MultiPolygon")
+
+
+@dataclass(frozen=True)
+class OutputGeometry:
+    """The type of an output's geometry column and what becomes of the input on the way.
+
+    `dimension` is 0, 1 or 2, None where the input mixes them and the type can only be Geometry.
+    """
+
+    type: LiteralString
+    has_z: bool
+    srid: int
+    dimension: int | None
+    unchanged: bool
+    drops_m: bool
+    linearises: bool
+
+    @property
+    def name(self) -> str:
+        """PostGIS's name of the type."""
+        return self.type + ("Z" if self.has_z else "")
+
+    def convert(self, shape: sql.Composable) -> sql.Composable:
+        """Return the expression `shape` as a value of this type."""
+        return shape if self.unchanged else self.force(shape)
+
+    def force(self, shape: sql.Composable) -> sql.Composable:
+        """Return `shape`, of whatever type, as a value of this one."""
+        if self.linearises:
+            shape = sql.SQL("ST_CurveToLine({})").format(shape)
+        force = sql.SQL("ST_Force3DZ({})" if self.has_z else "ST_Force2D({})")
+        shape = force.format(shape)
+        if self.type in _MULTI:
+            shape = sql.SQL("ST_Multi({})").format(shape)
+        kind = sql.SQL(self.type) + sql.SQL("Z" if self.has_z else "")
+        return sql.SQL("{}::geometry({}, {})").format(shape, kind, sql.Literal(self.srid))
+
+
+def output_geometry(connection: Connection, layer: Layer) -> OutputGeometry:
+    """Find the one type that holds all geometries of `layer`; reads rows if the column is open."""
+    name = layer.geometry_type
+    has_m, has_z = name.endswith("M"), name.rstrip("M").endswith("Z")
+    kinds = {name.rstrip("ZM").upper()}
+    if not kinds <= set(_DIMENSIONS):
+        kinds, has_z, has_m = _kinds_present(connection, layer)
+    dimensions = {_DIMENSIONS.get(kind) for kind in kinds}
+    dimension = dimensions.pop() if len(dimensions) == 1 else None
+    target = _target(kinds, dimension)
+    return OutputGeometry(
+        type=target,
+        has_z=has_z,
+        srid=layer.srid,
+        dimension=dimension,
+        unchanged=target != "Geometry" and name == target + ("Z" if has_z else ""),
+        drops_m=has_m,
+        linearises=bool(kinds & _CURVED),
+    )
+
+
+def _target(kinds: set[str], dimension: int | None) -> LiteralString:
+    """Single points stay Point, for every client can read ST_X of one; all else is promoted."""
+    if kinds == {"POINT"}:
+        return "Point"
+    return "Geometry" if dimension is None else _MULTI[dimension]
+
+
+def _kinds_present(connection: Connection, layer: Layer) -> tuple[set[str], bool, bool]:
+    """Return the geometry types in the rows, and whether any has Z, any has M."""
+    query = sql.SQL(
+        "SELECT DISTINCT GeometryType(ST_Force2D({0})), ST_Zmflag({0}) FROM {1} AS s"
+        " WHERE {0} IS NOT NULL"
+    )
+    rows = connection.execute(query.format(layer.shape("s"), layer.relation)).fetchall()
+    flags = {flag for _, flag in rows}  # 0 is XY, 1 XYM, 2 XYZ, 3 XYZM
+    return {kind for kind, _ in rows}, bool(flags & {2, 3}), bool(flags & {1, 3})

@@ -1,0 +1,80 @@
+"""The rows of a result that has one for each row of its input, as one SELECT."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from geocrew.datasets.features import Features
+from geocrew.datasets.layer import Layer
+
+ID, SOURCE_ID, GEOMETRY = "id", "source_id", "geom"
+NOTHING = sql.SQL("")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the results of the rows come from.
+
+    `ctes` precede the SELECT ("WITH …", or empty), `joins` follow `FROM rows AS s`, `columns` are
+    (name, expression).
+    """
+
+    columns: Sequence[tuple[str, sql.Composable]]
+    joins: sql.Composable
+    ctes: sql.Composable = NOTHING
+
+
+def one_to_one(features: Features, results: Results) -> sql.Composed:
+    """Return the SELECT of id, source_id, the input's attributes, the results, and the shape."""
+    layer = features.layer
+    columns = [
+        (ID, _id(layer)),
+        (SOURCE_ID, _source_id(layer)),
+        *_attributes(layer, [name for name, _ in results.columns]),
+        *results.columns,
+        (GEOMETRY, features.output_shape("s")),
+    ]
+    return sql.SQL("{ctes}SELECT {columns} FROM {rows} {joins} WHERE {kept}").format(
+        ctes=results.ctes,
+        columns=sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in columns
+        ),
+        rows=features.rows("s"),
+        joins=results.joins,
+        kept=features.kept("s"),
+    )
+
+
+def _id(layer: Layer) -> sql.Composable:
+    """Return an integer key as it is; else number the rows in the order of what identifies them."""
+    if layer.key is not None and layer.key.type == "integer":
+        return sql.SQL("{}::bigint").format(sql.Identifier("s", layer.key.name))
+    rank = layer.rank("s")
+    return sql.SQL("row_number() OVER ({})").format(
+        NOTHING if rank is None else sql.SQL("ORDER BY {}").format(rank)
+    )
+
+
+def _source_id(layer: Layer) -> sql.Composable:
+    return sql.Identifier("s", layer.key.name) if layer.key is not None else _id(layer)
+
+
+def _attributes(layer: Layer, taken: Sequence[str]) -> list[tuple[str, sql.Composable]]:
+    """Return the input's columns under names that the results leave free (`name_1`, `name_2`, …).
+
+    A key named id is left out: it is source_id.
+    """
+    used = {ID, SOURCE_ID, GEOMETRY, *taken}
+    names = {each.name for each in layer.columns}
+    attributes: list[tuple[str, sql.Composable]] = []
+    for column in layer.columns:
+        if column.name == layer.geometry_column or (column == layer.key and column.name == ID):
+            continue
+        name, number = column.name, 0
+        while name in used or (number and name in names):
+            number += 1
+            name = f"{column.name}_{number}"
+        used.add(name)
+        attributes.append((name, sql.Identifier("s", column.name)))
+    return attributes

@@ -1,0 +1,4 @@
+-- The definition of a coordinate reference system.
+SELECT srtext
+FROM spatial_ref_sys
+WHERE srid = %(srid)s

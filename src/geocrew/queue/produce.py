@@ -1,0 +1,66 @@
+"""Put jobs into the queue, take them back out, send them through again."""
+
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from psycopg.types.json import Jsonb
+
+from geocrew.db import Connection, statement
+from geocrew.errors import UserError
+from geocrew.queue.job import Status
+from geocrew.queue.observe import get
+
+_SQL = "geocrew.queue.sql"
+
+
+def enqueue(
+    connection: Connection,
+    job_type: str,
+    params: dict[str, Any],
+    *,
+    user_id: int = 1,
+    priority: int = 0,
+    run_at: datetime | None = None,
+    max_attempts: int = 5,
+    timeout: timedelta | None = None,
+    idempotency_key: str | None = None,
+) -> int:
+    """Insert a job in the caller's transaction and return its id.
+
+    Nothing is checked but what the table's CHECKs say: `geocrew.submit` checks parameters. With an
+    `idempotency_key` that the owner has used before, the id of that job comes back, nothing is new.
+    """
+    row = connection.execute(
+        statement(_SQL, "enqueue"),
+        {
+            "user_id": user_id,
+            "job_type": job_type,
+            "params": Jsonb(params),
+            "priority": priority,
+            "run_at": run_at,
+            "max_attempts": max_attempts,
+            "timeout": timeout,
+            "idempotency_key": idempotency_key,
+        },
+    ).fetchone()
+    if row is None:  # the key's first use is still uncommitted elsewhere and invisible to us
+        raise UserError(f'a job with idempotency key "{idempotency_key}" is being enqueued already')
+    return cast(int, row[0])
+
+
+def cancel(connection: Connection, job_id: int) -> Status:
+    """Cancel a waiting job at once, ask for the end of a running one; return the status it has now.
+
+    Raises NotFound, and UserError where the job is over.
+    """
+    row = connection.execute(statement(_SQL, "cancel"), {"id": job_id}).fetchone()
+    if row is None:
+        raise UserError(f"job {job_id} is already {get(connection, job_id).status}")
+    return cast(Status, row[0])
+
+
+def retry(connection: Connection, job_id: int) -> None:
+    """Queue a failed or cancelled job again; raises NotFound, and UserError where it is neither."""
+    if connection.execute(statement(_SQL, "retry"), {"id": job_id}).fetchone() is None:
+        status = get(connection, job_id).status
+        raise UserError(f"job {job_id} is {status}; only failed and cancelled jobs can be retried")

@@ -1,0 +1,1 @@
+"""The database's own structure: numbered SQL files, applied once each, in order."""

@@ -1,0 +1,100 @@
+"""The child process of one job: what happens between fork and exit."""
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+import structlog
+
+from geocrew.datasets.staging import Staging
+from geocrew.db import Connection, connect
+from geocrew.errors import LeaseLost, TransientError, UserError
+from geocrew.queue.job import Claim
+from geocrew.worker.context import JobContext
+from geocrew.worker.perform import perform
+from geocrew.worker.report import Backend, Ended, send
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+log = structlog.get_logger()
+
+
+def run_job(claim: Claim, url: str, parent: int, pipe: int) -> NoReturn:
+    """Run one job in a process that was just forked, and exit; never returns to the parent's code."""
+    code = 1
+    try:
+        _die_with(parent)
+        send(pipe, _attempt(claim, url, pipe))
+        code = 0
+    except BaseException:
+        log.exception("job.process_broken", job_id=claim.id)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _die_with(parent: int) -> None:
+    """Make the kernel kill this process when the worker dies, and take signals as they come."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before prctl could say so
+        os._exit(1)
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.enable()
+    # Of all processes of this machine the kernel should end this one when memory runs out.
+    Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+
+
+def _attempt(claim: Claim, url: str, pipe: int) -> Ended:
+    """Run the job and say how it ended, in words that its user may read."""
+    try:
+        with _session(claim, url) as connection:
+            send(pipe, Backend(connection.info.backend_pid))
+            workshop = Staging(claim.id, claim.lease)
+            perform(claim, JobContext(connection, claim.user_id, workshop, pipe))
+    except LeaseLost:
+        return Ended("lease_lost", "")
+    except (UserError, psycopg.errors.DataError) as error:
+        return Ended("user_error", _words(error))
+    except (TransientError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)
+        return Ended("transient", _words(error))
+    except MemoryError:
+        return Ended("out_of_memory", "out of memory")
+    except Exception as error:
+        log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)
+        return Ended(
+            "bug", f"an internal error ({type(error).__name__}); the worker's log has the details"
+        )
+    return Ended("completed", "")
+
+
+def _session(claim: Claim, url: str) -> Connection:
+    """Open the job's own session.
+
+    JIT costs 0.5 CPU s a query here and gains nothing; a backend whose client is gone notices within a
+    second; a transaction that idles belongs to a child that somebody froze.
+    """
+    return connect(
+        url,
+        claim.session_name,
+        jit="off",
+        client_connection_check_interval="1s",
+        idle_in_transaction_session_timeout="60s",
+        client_min_messages="error",
+    )
+
+
+def _words(error: Exception) -> str:
+    """Return the message alone: no SQL, no context lines."""
+    if isinstance(error, psycopg.Error):
+        return error.diag.message_primary or "the connection to the database was lost"
+    return str(error)

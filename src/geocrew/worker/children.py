@@ -1,0 +1,138 @@
+"""The jobs that a worker is running: one forked process each, watched and limited from outside."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from geocrew.db import Connection
+from geocrew.queue.consume import write_log
+from geocrew.queue.job import Claim
+from geocrew.settings import MEBIBYTE, Settings
+from geocrew.worker.child import run_job
+from geocrew.worker.report import Backend, Ended, Line, Progress, Report, parse
+
+KillReason = Literal["cancel", "timeout", "memory", "stop", "lease"]
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass
+class Child:
+    """One running job as its parent sees it; times are time.monotonic()."""
+
+    claim: Claim
+    pid: int
+    pidfd: int
+    pipe: int
+    started: float
+    confirmed: float
+    percent: int = 0
+    message: str | None = None
+    reported: bool = False
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    backend: int | None = None
+    killed: KillReason | None = None
+    ended: Ended | None = None
+    exit_status: int | None = None
+    _unread: bytes = b""
+
+    @property
+    def over(self) -> bool:
+        """Whether the process is gone."""
+        return self.exit_status is not None
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What becomes readable when the child reports or ends; none once it is over."""
+        return [] if self.over else [self.pipe, self.pidfd]
+
+    def kill(self, reason: KillReason) -> None:
+        """End the process and all that it started; what it had staged is swept."""
+        if self.killed is None and not self.over:
+            self.killed = reason
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def read(self) -> None:
+        """Take in what the child has reported since."""
+        while chunk := _read(self.pipe):
+            self._unread += chunk
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            self._take(parse(line))
+
+    def _take(self, report: Report) -> None:
+        match report:
+            case Progress(percent, message):
+                self.percent, self.message = max(self.percent, percent), message
+                self.reported = True
+            case Line(level, message):
+                self.lines.append((level, message))
+            case Backend(pid):
+                self.backend = pid
+            case Ended():
+                self.ended = report
+
+    def reap(self) -> bool:
+        """Collect the process if it is gone, with its last words."""
+        pid, status, _ = os.wait4(self.pid, os.WNOHANG)
+        if pid == 0:
+            return False
+        self.read()
+        os.close(self.pipe)
+        os.close(self.pidfd)
+        self.exit_status = status
+        return True
+
+    def flush_log(self, connection: Connection) -> None:
+        """Write the lines reported since to the job's log."""
+        if self.lines:
+            write_log(connection, self.claim, self.lines)
+            self.lines.clear()
+
+    def memory(self) -> int:
+        """Return the bytes that the process holds and does not share with a file."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
+        except OSError:  # gone in this moment
+            return 0
+        return (int(pages[1]) - int(pages[2])) * _PAGE if len(pages) > 2 else 0
+
+
+def start(claim: Claim, url: str, confirmed: float, inherited: list[int]) -> Child:
+    """Fork the child of a job; `inherited` descriptors of the parent are closed in it.
+
+    `confirmed` is when the claim was asked for: no later than the lease began.
+    """
+    reading, writing = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (reading, *inherited):
+            os.close(descriptor)
+        run_job(claim, url, parent, writing)
+    os.close(writing)
+    os.set_blocking(reading, False)
+    os.setpgid(pid, pid)  # the child does so too; whoever is first, kill() finds the group
+    return Child(claim, pid, os.pidfd_open(pid), reading, time.monotonic(), confirmed)
+
+
+def enforce_limits(child: Child, settings: Settings) -> None:
+    """Kill a child that has outlived its lease or its time, or holds too much memory."""
+    now = time.monotonic()
+    timeout = child.claim.timeout_seconds or settings.job_timeout_seconds
+    if now - child.confirmed > settings.lease_seconds:
+        child.kill("lease")
+    elif now - child.started > timeout:
+        child.kill("timeout")
+    elif child.memory() > settings.job_memory_mb * MEBIBYTE:
+        child.kill("memory")
+
+
+def _read(pipe: int) -> bytes:
+    try:
+        return os.read(pipe, 65_536)
+    except BlockingIOError:
+        return b""

@@ -1,0 +1,19 @@
+"""Load before the first fork what every child needs: a fork takes 6 ms, a new interpreter 2.3 s."""
+
+import gc
+import os
+
+# Thread pools must not exist in a process that forks, and a job is one core's work.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+
+def preload() -> None:
+    """Import the analyses, have the kernels compiled, and share all of it with the children."""
+    from geocrew import analyses  # noqa: PLC0415 (numpy must come after the variables above)
+    from geocrew.kernels.warm import warm  # noqa: PLC0415
+
+    analyses.load()
+    warm()
+    gc.collect()
+    gc.freeze()
