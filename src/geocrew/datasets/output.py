@@ -1,7 +1,7 @@
 """The rows of a result that has one for each row of its input, as one SELECT."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg import sql
 
@@ -22,7 +22,7 @@ class Results:
 
     columns: Sequence[tuple[str, sql.Composable]]
     joins: sql.Composable
-    ctes: sql.Composable = NOTHING
+    ctes: sql.Composable = field(default_factory=lambda: NOTHING)
 
 
 def one_to_one(features: Features, results: Results) -> sql.Composed:

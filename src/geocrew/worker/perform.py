@@ -32,6 +32,6 @@ def check_output(connection: Connection, params: Params, user_id: int) -> None:
     if dataset.kind != "reserved" or dataset.user_id != user_id:
         raise InvalidParameters(
             [
-                f"output_dataset_id {dataset.id} is not a reserved dataset of yours: it is a {dataset.kind}"
+                f"output_dataset_id {dataset.id} is a {dataset.kind}, not a reserved dataset of yours"
             ]
         )
