@@ -7,7 +7,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from geocrew.db import Connection, statement
-from geocrew.errors import NotFound, UserError
+from geocrew.errors import InvalidParameters, NotFound, UserError
 
 Kind = Literal["reserved", "table", "view", "materialized_view", "raster"]
 
@@ -89,6 +89,17 @@ def listed(connection: Connection, user_id: int = OPERATOR) -> list[Dataset]:
     with connection.cursor(row_factory=class_row(Dataset)) as cursor:
         rows = cursor.execute(statement(_SQL, "list")).fetchall()
     return [each for each in rows if may_read(each, user_id)]
+
+
+def check_output(connection: Connection, dataset_id: int | None, user_id: int) -> None:
+    """Raise InvalidParameters where `output_dataset_id` is given and cannot be filled by `user_id`."""
+    if dataset_id is None:
+        return
+    dataset = get(connection, dataset_id, user_id)
+    if dataset.kind != "reserved" or dataset.user_id != user_id:
+        raise InvalidParameters(
+            [f"output_dataset_id {dataset_id} is a {dataset.kind}, not a reserved dataset of yours"]
+        )
 
 
 def may_read(dataset: Dataset, user_id: int) -> bool:

@@ -103,9 +103,7 @@ class Features:
             raise SourceChanged(f"{self.layer.described} was changed while the job was reading it")
 
 
-def prepare(
-    connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid
-) -> Features:
+def prepare(connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid) -> Features:
     """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
@@ -144,13 +142,9 @@ def _refuse_invalid(connection: Connection, layer: Layer) -> None:
         )
 
 
-def _mend(
-    connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier
-) -> int:
+def _mend(connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier) -> int:
     """Fill the staged table with the mended shapes of invalid rows and return their number."""
-    connection.execute(
-        sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends)
-    )
+    connection.execute(sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends))
     query = sql.SQL(
         "SELECT ctid::text, xmin::text, ST_AsBinary(ST_CurveToLine({shape})) FROM {relation} AS s"
         " WHERE NOT ST_IsValid({shape})"

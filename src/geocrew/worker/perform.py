@@ -6,8 +6,6 @@ from typing import Any
 from geocrew import analyses
 from geocrew.analysis import Params
 from geocrew.datasets import catalog
-from geocrew.db import Connection
-from geocrew.errors import InvalidParameters
 from geocrew.queue.job import Claim
 from geocrew.worker.context import JobContext
 from geocrew.worker.settle import publish
@@ -18,20 +16,8 @@ def perform(claim: Claim, context: JobContext) -> dict[str, Any]:
     started = time.monotonic()
     analysis = analyses.find(claim.job_type)
     params: Params = analysis.parse(claim.params)
-    check_output(context.connection, params, claim.user_id)
+    catalog.check_output(context.connection, params.output_dataset_id, claim.user_id)
     product = analysis.run(params, context)
     context.progress(0.97, "publishing")
     return publish(context.connection, claim, params, product, started)
 
-
-def check_output(connection: Connection, params: Params, user_id: int) -> None:
-    """Raise InvalidParameters where `output_dataset_id` cannot be filled."""
-    if params.output_dataset_id is None:
-        return
-    dataset = catalog.get(connection, params.output_dataset_id, user_id)
-    if dataset.kind != "reserved" or dataset.user_id != user_id:
-        raise InvalidParameters(
-            [
-                f"output_dataset_id {dataset.id} is a {dataset.kind}, not a reserved dataset of yours"
-            ]
-        )

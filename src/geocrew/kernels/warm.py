@@ -1,0 +1,19 @@
+"""Compile or load every kernel before the first job needs it."""
+
+import numpy as np
+
+from geocrew.kernels.band import band_lag
+from geocrew.kernels.geodesic import geodesic_band_lag, geodesic_knn_lag
+from geocrew.kernels.knn import knn_lag
+from geocrew.kernels.neighbour_list import neighbour_list_lag
+
+
+def warm() -> None:
+    """Call each kernel once on a few points, of which some are coincident."""
+    x = np.repeat(np.arange(10.0), 2)
+    values, rank = np.arange(20.0), np.arange(20)
+    band_lag(x, x, values, 1.0)
+    knn_lag(x, x, rank, values, 1)
+    geodesic_band_lag(x, x, values, 0.0)
+    geodesic_knn_lag(x, x, rank, values, 1)
+    neighbour_list_lag(np.arange(21), rank[::-1].copy(), values)
