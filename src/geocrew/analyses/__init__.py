@@ -7,9 +7,9 @@ from typing import Any
 from geocrew.analysis import Analysis
 from geocrew.errors import NotFound
 
-_MODULES = (
-    "hotspot_analysis",
-    "outlier_analysis",
+MODULES: tuple[str, ...] = (
+    "geocrew.analyses.hotspot_analysis",
+    "geocrew.analyses.outlier_analysis",
 )
 
 
@@ -17,8 +17,8 @@ def load() -> dict[str, Analysis[Any]]:
     """Return the analyses by job type, aliases not among the keys; two of one name refuse to start."""
     found: dict[str, Analysis[Any]] = {}
     taken: set[str] = set()
-    for module in _MODULES:
-        analysis: Analysis[Any] = import_module(f"{__name__}.{module}").ANALYSIS
+    for module in MODULES:
+        analysis: Analysis[Any] = import_module(module).ANALYSIS
         if taken & set(analysis.names):
             raise ValueError(f"two analyses answer to {sorted(taken & set(analysis.names))}")
         taken |= set(analysis.names)

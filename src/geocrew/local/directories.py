@@ -15,8 +15,7 @@ _FIRST_CLOSED = 'for d; do [ ! -e "$d" ] || [ -x "$d" ] || { printf %s "$d"; exi
 
 
 def prepare(places: Places, account: Account) -> None:
-    """Make the directories that are missing, or raise ConfigurationError saying why not."""
-    check_reachable(places.root, account)
+    """Make the directories that are missing; ConfigurationError says why that cannot be."""
     try:
         _make_root(places.root, account)
         make_private(places.log, account)

@@ -10,7 +10,7 @@ from geocrew.errors import ConfigurationError, TransientError
 from geocrew.local.account import Account, find_account
 from geocrew.local.configuration import write_configuration
 from geocrew.local.create import create_cluster
-from geocrew.local.directories import check_owner, hold_lock, prepare
+from geocrew.local.directories import check_owner, check_reachable, hold_lock, prepare
 from geocrew.local.places import Places, find_places, url
 from geocrew.local.processes import clear_remains, find_postmaster
 from geocrew.local.programs import Programs, find_programs
@@ -30,6 +30,7 @@ def start(directory: Path, **parameters: str) -> str:
     """
     places = find_places(directory)
     account = find_account()
+    check_reachable(places.root, account)
     check_owner(places, account)
     programs = find_programs(places.major())
     prepare(places, account)
@@ -112,6 +113,4 @@ def _explain(places: Places, reason: str) -> str:
     with suppress(FileNotFoundError):
         said = places.startup_log.read_text("utf-8", "replace")
     tail = " ".join(said.split()[-80:])
-    return (
-        f"the database in {places.root} does not start: {reason.strip()} {tail} (log: {places.log})"
-    )
+    return f"the database in {places.root} does not start: {reason.strip()} {tail} (log: {places.log})"

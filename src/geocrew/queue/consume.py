@@ -108,9 +108,10 @@ def hand_back(connection: Connection, claim: Claim) -> bool:
 
 
 def write_log(connection: Connection, claim: Claim, lines: Sequence[tuple[str, str]]) -> None:
-    """Append (level, message) lines to the job's log while the lease is held."""
+    """Append (level, message) lines to the job's log, unless another attempt has begun."""
     values = {
         "id": claim.id,
+        "attempt": claim.attempt,
         "lease": claim.lease,
         "levels": [level for level, _ in lines],
         "messages": [message for _, message in lines],

@@ -122,7 +122,9 @@ class Worker:
     def _greet(self, connection: Connection) -> None:
         if not self.agenda.greeted:
             presence.register_types(connection, self.job_types)
+            presence.announce(connection, self.name, self.job_types, self.concurrency, __version__)
             self.agenda.greeted = True
+            log.info("worker.ready", worker=self.name)
 
     def _beat(self, connection: Connection) -> None:
         """Renew all leases and write progress; kill what has been lost or cancelled."""

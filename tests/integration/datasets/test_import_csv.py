@@ -1,0 +1,132 @@
+"""CSV: where the coordinates are, and what types the columns have."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from geocrew.db import Connection
+from geocrew.errors import RefusedInput
+from tests.integration.datasets.conftest import Rows, Take
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "data.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "srid"),
+    [("lon,lat", 4326), ("Longitude,LATITUDE", 4326), ("x,y", 0), ("Easting,Northing", 0)],
+)
+def test_usual_names_are_found(header: str, srid: int, tmp_path: Path, take: Take, rows: Rows) -> None:
+    dataset = take(write(tmp_path, f"{header},a\n1.5,2,x\n,3,y\n"))
+    assert (dataset.srid, dataset.null_geometry_count) == (srid, 1)
+    assert rows(dataset, "st_astext(geom), a") == [("POINT(1.5 2)", "x"), (None, "y")]
+    assert any(str(srid) in each for each in dataset.source["notes"])
+
+
+def test_columns_given_and_srid(tmp_path: Path, take: Take, rows: Rows) -> None:
+    dataset = take(write(tmp_path, "a;b;x;y\n1;2;9;9\n"), x="a", y="b", srid=27700)
+    assert rows(dataset, "st_asewkt(geom), a, b") == [("SRID=27700;POINT(1 2)", 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "said"),
+    [
+        ("a,b", {}, 'no column is known to hold coordinates; .*x=… and y=…; its columns: "a", "b"'),
+        ("x,y,lon,lat", {}, "several columns could hold the coordinates"),
+        ("wkt,geom", {}, "several columns could hold the coordinates"),
+        ("a,b", {"x": "a", "y": "c"}, 'no single column "c"; its columns: "a", "b"'),
+        ("a,a,b", {"x": "a", "y": "b"}, 'no single column "a"'),
+        ("a,b", {"x": "a"}, "x and y go together"),
+    ],
+)
+def test_coordinate_columns_that_are_not_clear(
+    header: str, options: dict[str, str], said: str, tmp_path: Path, take: Take
+) -> None:
+    with pytest.raises(RefusedInput, match=said):
+        take(write(tmp_path, header + "\n" + ",".join("1" for _ in header.split(",")) + "\n"), **options)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("7,north", "row 2: the coordinate 'north' is not a number"),
+        ("NaN,3", "row 2: the coordinate .NaN 3. is not finite"),
+        ("3,inf", "row 2: .* is not finite"),
+        ("3", "Expected 2 columns"),
+    ],
+)
+def test_bad_coordinates_name_the_row(row: str, said: str, tmp_path: Path, take: Take) -> None:
+    with pytest.raises(RefusedInput, match=said):
+        take(write(tmp_path, f"x,y\n1,2\n{row}\n"))
+
+
+def test_bad_wkt_names_the_row(tmp_path: Path, take: Take) -> None:
+    with pytest.raises(RefusedInput, match="row 2: 'POINT 1' is no WKT geometry"):
+        take(write(tmp_path, 'wkt\n"POINT (1 2)"\nPOINT 1\n'))
+
+
+@pytest.mark.parametrize(
+    ("values", "sql_type", "first"),
+    [
+        (["1", "-20"], "bigint", 1),
+        (["1", "2.5", "1e300"], "double precision", 1.0),
+        (["01001", "56045"], "text", "01001"),
+        (["0", "0.5"], "double precision", 0.0),
+        (["12345678901234567890"], "text", "12345678901234567890"),
+        (["true", "FALSE"], "boolean", True),
+        (["2020-02-29"], "date", dt.date(2020, 2, 29)),
+        (["2021-02-29"], "text", "2021-02-29"),
+        (["2020-01-02 03:04:05"], "timestamp without time zone", dt.datetime(2020, 1, 2, 3, 4, 5)),  # noqa: DTZ001
+        (
+            ["2020-01-02T03:04:05Z"],
+            "timestamp with time zone",
+            dt.datetime(2020, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
+        ),
+        (["1", "one"], "text", "1"),
+        (["", '""'], "text", None),
+    ],
+)
+def test_a_column_has_the_narrowest_type_that_fits_all(
+    values: list[str],
+    sql_type: str,
+    first: object,
+    tmp_path: Path,
+    take: Take,
+    rows: Rows,
+    connection: Connection,
+) -> None:
+    lines = "".join(f"1,2,{each}\n" for each in values)
+    dataset = take(write(tmp_path, f"x,y,v\n{lines}"))
+    found = connection.execute(
+        "SELECT data_type FROM information_schema.columns WHERE table_name = %s AND column_name = 'v'",
+        [dataset.table_name],
+    ).fetchone()
+    assert found == (sql_type,)
+    assert rows(dataset, "v")[0] == (first,)
+
+
+def test_types_hold_for_the_whole_file(tmp_path: Path, take: Take, rows: Rows) -> None:
+    lines = "".join(f"1,2,{i}\n" for i in range(10_000))
+    dataset = take(write(tmp_path, f"x,y,v\n{lines}1,2,n/a\n"))
+    assert rows(dataset, "v")[-1] == ("n/a",)
+    assert dataset.row_count == 10_001
+
+
+def test_a_bom_quotes_and_newlines(tmp_path: Path, take: Take, rows: Rows) -> None:
+    dataset = take(write(tmp_path, '\ufeffx,y,"a ""b"\n1,2,"line\nbreak, ""q"""\n'))
+    assert rows(dataset, '"a ""b"') == [('line\nbreak, "q"',)]
+
+
+def test_text_that_is_not_utf8(tmp_path: Path, take: Take) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"x,y,a\n1,2,\xe9\n")
+    with pytest.raises(RefusedInput, match="UTF-?8"):
+        take(path)
+
+
+def test_a_header_alone_is_an_empty_dataset(tmp_path: Path, take: Take) -> None:
+    assert take(write(tmp_path, "x,y,a\n")).row_count == 0

@@ -1,0 +1,151 @@
+"""What becomes of a job, whatever it does to the process it runs in."""
+
+from datetime import timedelta
+
+import pytest
+
+from geocrew.db import Connection
+from geocrew.queue import observe, produce
+from tests.waiting import wait_for
+from tests.worker.processes import Workers, datasets_of, final, job_sessions, play, staged, starts
+
+
+def test_good_job_publishes_one_dataset(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    job = final(connection, play(connection, "publish"))
+    assert job.status == "completed"
+    assert job.progress == 100
+    assert job.result is not None
+    assert {
+        "dataset_id",
+        "dataset_name",
+        "table_name",
+        "row_count",
+        "bbox",
+        "srid",
+        "elapsed_ms",
+    } <= set(job.result)
+    assert datasets_of(connection, job.id) == 1
+    assert connection.execute(f"SELECT count(*) FROM {job.result['table_name']}").fetchone() == (1,)
+    assert staged(connection) == []
+
+
+def test_plain_insert_is_a_full_enqueue(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    row = connection.execute(
+        "INSERT INTO background_jobs (job_type, params) VALUES ('play', '{}') RETURNING id"
+    ).fetchone()
+    assert row is not None
+    assert final(connection, row[0]).status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        ("segfault", "killed by signal 11 (SIGSEGV)"),
+        ("exit", "exit code 7"),
+        ("transient", "come again"),
+        ("bug", "internal error (ZeroDivisionError)"),
+    ],
+)
+def test_what_may_pass_is_retried_and_then_failed(
+    connection: Connection, workers: Workers, act: str, says: str
+) -> None:
+    worker = workers.start()
+    spared = play(connection, "publish")
+    job = final(connection, play(connection, act, max_attempts=2))
+    assert job.status == "failed"
+    assert says in (job.error_message or "")
+    assert "secret" not in (job.error_message or "")
+    assert [each.attempt for each in observe.attempts(connection, job.id)] == [1, 2]
+    assert starts(connection, job.id) == 2
+    assert final(connection, spared).status == "completed"
+    assert worker.process.poll() is None
+    assert staged(connection) == []
+
+
+def test_retry_can_succeed(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    job = final(connection, play(connection, "transient", good_from_attempt=3))
+    assert (job.status, job.attempt, job.error_message) == ("completed", 3, None)
+    assert datasets_of(connection, job.id) == 1
+
+
+def test_user_errors_fail_at_once(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    job = final(connection, play(connection, "user_error"))
+    assert (job.status, job.attempt, job.error_message) == ("failed", 1, "act is not what you want")
+
+
+def test_traceback_goes_to_the_log_alone(connection: Connection, workers: Workers) -> None:
+    worker = workers.start()
+    final(connection, play(connection, "bug", max_attempts=1))
+    assert "secret detail" in worker.log.read_text()
+
+
+def test_memory_limit_stops_one_job_with_plain_words(connection: Connection, workers: Workers) -> None:
+    worker = workers.start(GEOCREW_JOB_MEMORY_MB="700")
+    job = final(connection, play(connection, "hog"))
+    assert (job.status, job.attempt) == ("failed", 1)
+    assert "out of memory: a job may hold 700 MiB" in (job.error_message or "")
+    assert final(connection, play(connection, "publish")).status == "completed"
+    assert worker.process.poll() is None
+
+
+@pytest.mark.parametrize("act", ["hold_gil", "burn", "sql"])
+def test_timeout_stops_what_cannot_be_interrupted(
+    connection: Connection, workers: Workers, act: str
+) -> None:
+    workers.start()
+    job = final(connection, play(connection, act, seconds=60, timeout=timedelta(seconds=0.5)))
+    assert (job.status, job.error_message) == ("failed", "stopped after 0.5 seconds, the job's timeout")
+    assert job.seconds is not None
+    assert job.seconds < 10
+    assert job_sessions(connection) == 0
+
+
+def test_log_is_bounded(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    job = final(connection, play(connection, "talk"))
+    wait_for(lambda: len(observe.log_lines(connection, job.id)) >= 1000, 10, "the log")
+    lines = observe.log_lines(connection, job.id)
+    assert [line.message for line in lines] == [f"line {number}" for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ("[1, 2]", "params must be a JSON object of parameters, not an array"),
+        ('"text"', "not a string"),
+        ("null", "not null"),
+        ("{}", "dataset_id is required; value_field is required; distance is required"),
+        ('{"dataset_id": 99, "value_field": "x", "distance": 1}', "dataset 99 does not exist"),
+        (
+            '{"dataset_id": 1, "value_feild": "x", "distance": -1}',
+            'value_field is required; unknown parameter "value_feild"; did you mean "value_field"?',
+        ),
+    ],
+)
+def test_bad_rows_fail_clearly(connection: Connection, workers: Workers, params: str, says: str) -> None:
+    worker = workers.start()
+    row = connection.execute(
+        "INSERT INTO background_jobs (job_type, params) VALUES ('hotspot_analysis', %s) RETURNING id",
+        (params,),
+    ).fetchone()
+    assert row is not None
+    job = final(connection, row[0])
+    assert (job.status, job.attempt) == ("failed", 1)
+    assert says in (job.error_message or "")
+    assert worker.process.poll() is None
+
+
+def test_unknown_job_type_is_rejected_with_the_choices(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    job_id = produce.enqueue(connection, "hotspot", {})
+    connection.execute("UPDATE background_jobs SET created_at = now() - interval '1 minute'")
+    job = final(connection, job_id)
+    assert job.status == "failed"
+    assert (
+        job.error_message
+        == 'unknown job_type "hotspot"; known: hotspot_analysis, outlier_analysis, play'
+    )
