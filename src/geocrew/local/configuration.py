@@ -21,6 +21,8 @@ SETTINGS = {
     "autovacuum_naptime": "10s",
     # A killed worker's statement ends within a second, not when it is done.
     "client_connection_check_interval": "1s",
+    # The role is called as our schema is; "$user" would put tables of a psql session in there.
+    "search_path": "public",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",

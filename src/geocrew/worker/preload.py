@@ -11,7 +11,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 def preload() -> None:
     """Import the analyses, have the kernels compiled, and share all of it with the children."""
     from geocrew import analyses  # noqa: PLC0415 (numpy must come after the variables above)
-    from geocrew.kernels.warm import warm  # noqa: PLC0415
+    from geocrew.kernels.warm import warm  # noqa: PLC0415 (as above)
 
     analyses.load()
     warm()

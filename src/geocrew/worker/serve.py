@@ -23,7 +23,7 @@ def serve(url: str, job_types: Sequence[str], concurrency: int, settings: Settin
     """
     preload()
     from geocrew import analyses  # noqa: PLC0415 (after preload has tamed numpy's threads)
-    from geocrew.worker.loop import Worker  # noqa: PLC0415
+    from geocrew.worker.loop import Worker  # noqa: PLC0415 (as above)
 
     chosen = [analyses.find(each) for each in job_types] or list(analyses.load().values())
     names = [name for analysis in chosen for name in analysis.names]

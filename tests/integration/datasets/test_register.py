@@ -1,0 +1,208 @@
+"""Relations that are there already become datasets, untouched."""
+
+import pytest
+from psycopg import sql
+
+from geocrew.datasets import catalog
+from geocrew.datasets.registry import register
+from geocrew.db import Connection
+from geocrew.errors import NotFound, RefusedInput, UserError
+
+ODD = ['a"b', "it's", "a b", "Select", "select", "x" * 63, "é;--", "%s", "{}"]
+
+
+def make(connection: Connection, *statements: str) -> None:
+    for each in statements:
+        connection.execute(each)  # type: ignore[call-overload]  # a test's own text
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names(name: str, connection: Connection) -> None:
+    parts = {"n": sql.Identifier(name), "t": sql.Identifier(name, name)}
+    connection.execute(sql.SQL("CREATE SCHEMA {n}").format(**parts))
+    connection.execute(
+        sql.SQL("CREATE TABLE {t} ({n} geometry(PointZ, 27700), key text PRIMARY KEY)").format(**parts)
+    )
+    connection.execute(
+        sql.SQL("INSERT INTO {t} VALUES ('SRID=27700;POINT Z (1 2 3)', 'a'), (NULL, 'b')").format(
+            **parts
+        )
+    )
+    found = register(connection, name, name)
+    assert catalog.get(connection, found.id) == found
+    assert (found.registered, found.kind, found.name) == (True, "table", name)
+    assert (found.schema_name, found.table_name, found.geometry_column, found.key_column) == (
+        name,
+        name,
+        name,
+        "key",
+    )
+    assert (found.geometry_type, found.srid) == ("PointZ", 27700)
+    assert (found.row_count, found.null_geometry_count, found.bbox) == (2, 1, [1, 2, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("definition", "key"),
+    [
+        ("id int PRIMARY KEY", "id"),
+        ("id int", None),
+        ("a int, b int, PRIMARY KEY (a, b)", None),
+        ("a int UNIQUE", None),
+        ("a text NOT NULL UNIQUE, b int NOT NULL UNIQUE", "b"),
+        ("a text PRIMARY KEY, b int NOT NULL UNIQUE", "a"),
+    ],
+)
+def test_keys(definition: str, key: str | None, connection: Connection) -> None:
+    make(connection, f"CREATE TABLE t ({definition}, geom geometry(Point, 4326))")
+    assert register(connection, "public", "t").key_column == key
+
+
+def test_partial_and_expression_indexes_are_no_keys(connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE TABLE t (a int NOT NULL, geom geometry(Point, 4326))",
+        "CREATE UNIQUE INDEX ON t (a) WHERE a > 0",
+        "CREATE UNIQUE INDEX ON t (abs(a))",
+    )
+    assert register(connection, "public", "t").key_column is None
+
+
+def test_a_parent_with_children_has_no_key(connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE TABLE t (id int PRIMARY KEY, geom geometry(Point, 4326))",
+        "CREATE TABLE child () INHERITS (t)",
+    )
+    assert register(connection, "public", "t").key_column is None
+
+
+@pytest.mark.parametrize(
+    ("create", "kind"),
+    [
+        ("CREATE VIEW t AS SELECT * FROM base", "view"),
+        ("CREATE MATERIALIZED VIEW t AS SELECT * FROM base", "materialized_view"),
+        ("CREATE TABLE t (LIKE base INCLUDING ALL) PARTITION BY RANGE (id)", "table"),
+        (
+            "CREATE FOREIGN TABLE t (id int, geom geometry(Point, 4326)) SERVER here OPTIONS (table_name 'base')",
+            "table",
+        ),
+    ],
+)
+def test_kinds_of_relation(create: str, kind: str, connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE TABLE base (id int PRIMARY KEY, geom geometry(Point, 4326))",
+        "INSERT INTO base VALUES (1, 'SRID=4326;POINT(1 2)')",
+        "CREATE EXTENSION postgres_fdw",
+        "CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname 'none')",
+    )
+    make(connection, create)
+    if "FOREIGN" in create:
+        make(
+            connection,
+            f"ALTER SERVER here OPTIONS (SET dbname '{connection.info.dbname}', ADD host '{connection.info.host}')",
+            f"CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (user '{connection.info.user}')",
+        )
+    found = register(connection, "public", "t")
+    assert (found.kind, found.geometry_type, found.srid) == (kind, "Point", 4326)
+    assert found.row_count == (0 if "PARTITION" in create else 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "geometry_type", "srid"),
+    [
+        (["SRID=27700;POINT(0 0)"], "Point", 27700),
+        (
+            ["SRID=3857;POLYGON((0 0,0 1,1 1,0 0))", "SRID=3857;MULTIPOLYGON(((0 0,0 1,1 1,0 0)))"],
+            "MultiPolygon",
+            3857,
+        ),
+        (["LINESTRING(0 0,1 1)", "POINT(0 0)"], "Geometry", 0),
+        ([], "Geometry", 0),
+    ],
+)
+def test_columns_that_declare_nothing_are_read(
+    rows: list[str], geometry_type: str, srid: int, connection: Connection
+) -> None:
+    make(
+        connection,
+        "CREATE TABLE t (geom geometry)",
+        *(f"INSERT INTO t VALUES ('{each}')" for each in rows),
+    )
+    found = register(connection, "public", "t")
+    assert (found.geometry_type, found.srid) == (geometry_type, srid)
+
+
+def test_several_srids_are_refused_with_counts(connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE TABLE t (geom geometry)",
+        "INSERT INTO t VALUES ('SRID=4326;POINT(0 0)'), ('SRID=4326;LINESTRING(0 0,1 1)'), ('SRID=3857;POINT(0 0)')",
+    )
+    with pytest.raises(
+        RefusedInput, match=r'"geom" of public.t mixes several SRIDs \(3857: 1 rows, 4326: 2 rows\)'
+    ):
+        register(connection, "public", "t")
+    assert catalog.listed(connection) == []
+
+
+def test_what_is_no_dataset(connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE TABLE plain (id int)",
+        "CREATE TABLE round (id int, place geography(Point))",
+        "CREATE TABLE two (a geometry(Point, 4326), b geometry(Point, 4326))",
+    )
+    with pytest.raises(NotFound, match='no table or view "gone" in schema "public"'):
+        register(connection, "public", "gone")
+    with pytest.raises(RefusedInput, match='"public"."plain" has no geometry column'):
+        register(connection, "public", "plain")
+    with pytest.raises(RefusedInput, match='geography column "place"; register a view that casts it'):
+        register(connection, "public", "round")
+    with pytest.raises(RefusedInput, match='geometry_column=….*"a", "b"'):
+        register(connection, "public", "two")
+    with pytest.raises(RefusedInput, match='no geometry column "c"; it has: "a", "b"'):
+        register(connection, "public", "two", geometry_column="c")
+    first = register(connection, "public", "two", geometry_column="b")
+    assert first.geometry_column == "b"
+    with pytest.raises(UserError, match=f'"public"."two" is dataset {first.id} already'):
+        register(connection, "public", "two", geometry_column="a")
+
+
+AR1 = (
+    "CREATE TABLE spatial_data_77 (id serial PRIMARY KEY, feature_id text, geometry_type text, properties jsonb,"
+    " geometry jsonb, geom geometry(Geometry, 4326), created_at timestamp DEFAULT now())"
+)
+
+
+def test_ar1_layout(connection: Connection) -> None:
+    make(connection, AR1)
+    rows = [
+        '{"n": 1, "r": 1.5, "dirty": "12", "code": "x7", "yes": true, "deep": {"a": 1}, "it\'\'s \\"q": 1, "nul": null}',
+        '{"n": "2", "r": 2, "dirty": "3.5", "code": "7", "yes": false, "deep": [1], "mixed": "a"}',
+        '{"n": 3, "r": "1e3", "dirty": "n/a", "code": "abc", "yes": null, "mixed": 5}',
+        "[1, 2]",
+        "null",
+    ]
+    make(
+        connection,
+        *(
+            f"INSERT INTO spatial_data_77 (properties, geom) VALUES ('{each}', 'SRID=4326;POINT(0 0)')"
+            for each in rows
+        ),
+    )
+    found = register(connection, "public", "spatial_data_77")
+    assert found.properties_column == "properties"
+    assert found.properties_fields == {
+        "n": "integer",
+        "r": "real",
+        "dirty": "real",
+        "code": "text",
+        "yes": "boolean",
+        "deep": "json",
+        "it's \"q": "integer",
+        "mixed": "integer",
+    }
+    assert found.source["not_castable"] == {"dirty": 1, "mixed": 1}
+    assert 'field "dirty": 1 values are no numbers and count as NULL' in found.source["notes"]
+    assert (found.key_column, found.geometry_column, found.geometry_type) == ("id", "geom", "Point")
