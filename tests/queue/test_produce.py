@@ -1,0 +1,150 @@
+"""Enqueue, cancel, retry: what callers may do to jobs."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from geocrew.db import Connection, connect
+from geocrew.errors import NotFound, UserError
+from geocrew.queue import consume, observe, produce
+from geocrew.queue.presence import register_types
+from geocrew.queue.rescue import reject_unknown, rescue
+
+
+def _claim(connection: Connection) -> consume.Claim:
+    (claim,) = consume.claim(connection, ["play"], "worker", 60, 1)
+    return claim
+
+
+def test_enqueue_takes_part_in_the_callers_transaction(database: str, connection: Connection) -> None:
+    with connect(database, "worker") as worker, connect(database, "listener") as listener:
+        listener.execute("LISTEN geocrew_jobs")
+        with pytest.raises(ZeroDivisionError), connection.transaction():
+            produce.enqueue(connection, "play", {})
+            assert consume.claim(worker, ["play"], "w", 60, 1) == []
+            raise ZeroDivisionError
+        assert list(listener.notifies(timeout=0.1)) == []
+        with connection.transaction():
+            job_id = produce.enqueue(connection, "play", {"a": 1})
+            produce.enqueue(connection, "play", {})
+        assert [notice.payload for notice in listener.notifies(timeout=5, stop_after=1)] == ["play"]
+        assert [each.id for each in consume.claim(worker, ["play"], "w", 60, 1)] == [job_id]
+
+
+def test_one_key_is_one_job(connection: Connection) -> None:
+    first = produce.enqueue(connection, "play", {"a": 1}, idempotency_key="k")
+    assert produce.enqueue(connection, "play", {"a": 2}, idempotency_key="k") == first
+    assert observe.get(connection, first).params == {"a": 1}
+    assert produce.enqueue(connection, "play", {}, idempotency_key="k", user_id=2) != first
+
+
+def test_plain_insert_fills_the_rest(connection: Connection) -> None:
+    connection.execute("INSERT INTO background_jobs (job_type) VALUES ('play')")
+    (job,) = observe.listed(connection)
+    assert (job.status, job.params, job.progress, job.attempt, job.user_id) == ("queued", {}, 0, 0, 1)
+    assert _claim(connection).params == {}
+
+
+def test_jobs_wait_for_their_time(connection: Connection) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    produce.enqueue(connection, "play", {}, run_at=later)
+    assert consume.claim(connection, ["play"], "w", 60, 1) == []
+    wait = consume.seconds_to_next(connection, ["play"])
+    assert wait is not None
+    assert 3590 < wait <= 3600
+    assert consume.seconds_to_next(connection, ["other"]) is None
+
+
+def test_cancel_says_what_it_found(connection: Connection) -> None:
+    job_id = produce.enqueue(connection, "play", {})
+    claim = _claim(connection)
+    assert produce.cancel(connection, job_id) == "running"
+    assert consume.end_cancelled(connection, claim)
+    with pytest.raises(UserError, match=f"job {job_id} is already cancelled"):
+        produce.cancel(connection, job_id)
+    with pytest.raises(NotFound, match="job 999 does not exist"):
+        produce.cancel(connection, 999)
+
+
+def test_retry_sends_a_spent_job_through_again(connection: Connection) -> None:
+    job_id = produce.enqueue(connection, "play", {}, max_attempts=1)
+    with pytest.raises(UserError, match=f"job {job_id} is queued; only failed and cancelled"):
+        produce.retry(connection, job_id)
+    assert consume.fail(connection, _claim(connection), "failed", "broken")
+    produce.retry(connection, job_id)
+    job = observe.get(connection, job_id)
+    assert (job.status, job.attempt, job.max_attempts, job.finished_at) == ("queued", 1, 2, None)
+    claim = _claim(connection)
+    consume.complete(connection, claim.id, claim.lease, {"done": True})
+    assert observe.get(connection, job_id).error_message is None
+    assert [each.error_message for each in observe.attempts(connection, job_id)] == ["broken"]
+
+
+def test_rescue_ends_what_has_no_attempt_left(connection: Connection) -> None:
+    again = produce.enqueue(connection, "play", {})
+    spent = produce.enqueue(connection, "play", {}, max_attempts=1)
+    asked = produce.enqueue(connection, "play", {})
+    alive = produce.enqueue(connection, "play", {})
+    assert len(consume.claim(connection, ["play"], "dead", 0.0, 3)) == 3
+    assert len(consume.claim(connection, ["play"], "living", 60.0, 1)) == 1
+    produce.cancel(connection, asked)
+    rescued = {row[0]: row[3] for row in rescue(connection)}
+    assert rescued == {again: "queued", spent: "failed", asked: "cancelled"}
+    assert observe.get(connection, alive).status == "running"
+    assert "the worker died" in (observe.get(connection, spent).error_message or "")
+
+
+def test_types_that_somebody_knows_are_left_to_him(connection: Connection) -> None:
+    produce.enqueue(connection, "newer", {})
+    unknown = produce.enqueue(connection, "nonsense", {})
+    register_types(connection, ["newer", "play"])
+    assert reject_unknown(connection) == []  # within the grace
+    assert reject_unknown(connection, grace_seconds=0.0) == [unknown]
+    assert (
+        observe.get(connection, unknown).error_message
+        == 'unknown job_type "nonsense"; known: newer, play'
+    )
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "status = 'done'",
+        "status = 'completed', finished_at = now(), result = '{}', progress = 100",
+        "status = 'running'",
+        "status = 'failed', finished_at = now()",
+        "status = 'cancelled', finished_at = now()",
+        "lease = gen_random_uuid()",
+        "progress = 101",
+        "finished_at = now()",
+        "result = '{}'",
+        "timeout = '-1 s'",
+        "max_attempts = 0",
+        "job_type = ''",
+    ],
+)
+def test_table_refuses_nonsense(connection: Connection, columns: str) -> None:
+    produce.enqueue(connection, "play", {})
+    with pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute(f"UPDATE background_jobs SET {columns}")
+
+
+def test_states_move_along_drawn_edges_only(connection: Connection) -> None:
+    produce.enqueue(connection, "play", {})
+    claim = _claim(connection)
+    consume.complete(connection, claim.id, claim.lease, {})
+    with pytest.raises(psycopg.errors.CheckViolation, match="cannot go from completed to queued"):
+        connection.execute(
+            "UPDATE background_jobs SET status = 'queued', finished_at = NULL, result = NULL, progress = 0"
+        )
+
+
+def test_listing_pages_backwards(connection: Connection) -> None:
+    ids = [produce.enqueue(connection, "play", {}) for _ in range(5)]
+    page = observe.listed(connection, limit=2)
+    assert [job.id for job in page] == [ids[4], ids[3]]
+    assert [job.id for job in observe.listed(connection, limit=2, before=ids[3])] == [ids[2], ids[1]]
+    produce.cancel(connection, ids[0])
+    assert [job.id for job in observe.listed(connection, status="cancelled")] == [ids[0]]
+    assert observe.listed(connection, job_type="other") == []
