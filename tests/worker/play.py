@@ -48,6 +48,9 @@ def _run(params: PlayParams, context: Context) -> Product:
     context.connection.execute(
         "INSERT INTO public.starts (job_id) VALUES (%s)", (context.staging.job_id,)
     )
+    context.connection.execute(
+        compose("CREATE TABLE {table} ()", table=context.staging.relation("aside"))
+    )
     context.progress(0.25, "playing")
     if attempt is None or attempt[0] < params.good_from_attempt:
         _act(params, context)

@@ -27,7 +27,7 @@ from tests.worker.processes import (
 
 @pytest.mark.parametrize("act", ["hold_gil", "burn", "sql"])
 def test_cancel_frees_the_cpu(connection: Connection, workers: Workers, act: str) -> None:
-    worker = workers.start()
+    worker = workers.start(GEOCREW_LEASE_SECONDS="60")  # the next heartbeat is 20 s away
     job_id = play(connection, act, seconds=60)
     running(connection, job_id)
     (child,) = worker.children()
@@ -238,14 +238,9 @@ def test_poll_finds_jobs_when_nobody_listens(connection: Connection, workers: Wo
     assert worker.process.poll() is None
 
 
-def test_parent_has_one_thread_and_no_session_of_its_jobs(
-    connection: Connection, workers: Workers
-) -> None:
-    worker = workers.start()
-    job_id = play(connection, "sql", seconds=1)
-    running(connection, job_id)
+def test_parent_has_one_thread(workers: Workers) -> None:
+    worker = workers.start()  # before its first fork, for OpenBLAS ends its threads when a process forks
     assert os.listdir(f"/proc/{worker.pid}/task") == [str(worker.pid)]
-    assert final(connection, job_id).status == "completed"
 
 
 def test_lost_connection_is_a_psycopg_error() -> None:

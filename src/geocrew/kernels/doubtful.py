@@ -72,7 +72,7 @@ def list_candidates(
             if repeats(tree, level, node, k + 1):
                 continue
             if level > 0:
-                top = push_children(tree, level, node, stack, top)
+                top = push_children(tree.levels, level, node, stack, top)
             else:
                 found = list_leaf(tree, point, squares[number], node, k + 1, number, pairs, found)
         if found > len(pairs):
@@ -121,7 +121,5 @@ def copies_before(tree: Tree, at: int, most: int) -> int:
 def coincide(tree: Tree, one: int, other: int) -> bool:
     """Whether two points are in exactly one place."""
     return bool(
-        tree.x[one] == tree.x[other]
-        and tree.y[one] == tree.y[other]
-        and tree.z[one] == tree.z[other]
+        tree.x[one] == tree.x[other] and tree.y[one] == tree.y[other] and tree.z[one] == tree.z[other]
     )

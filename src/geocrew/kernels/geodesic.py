@@ -54,7 +54,7 @@ def geodesic_knn_lag(
     whose k-th and next neighbour are equally far, as on a regular grid, cost some 20 microseconds.
     """
     check_k(k, values.size)
-    order = np.argsort(rank)
+    order = np.argsort(rank, kind="stable")  # linear where rows come in rank order
     lonlat = np.stack((lon[order], lat[order]))
     fixed = to_fixed(values)
     ranked = fixed.values[order]

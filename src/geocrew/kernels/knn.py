@@ -19,7 +19,7 @@ def knn_lag(
     rank int8 (n,). ValueError unless 1 <= k < n. Time O(n log n + n k), memory O(n).
     """
     check_k(k, values.size)
-    order = np.argsort(rank)
+    order = np.argsort(rank, kind="stable")  # linear where rows come in rank order
     fixed = to_fixed(values)
     tree = plant(np.stack((x[order], y[order])))
     sums, _ = sum_nearest(tree, fixed.values[order], k, k, on_progress)

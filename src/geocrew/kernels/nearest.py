@@ -68,8 +68,8 @@ def sum_nearest_leaves(
     candidates = make_room(slots)
     stack = np.empty((STACK, 2), np.int64)
     for leaf in range(leaves[0], leaves[1]):
-        bound_by_window(tree, leaf, slots, candidates)
-        search(tree, lowest, leaf, slots, candidates, stack)
+        window = take_window(tree, leaf, slots, candidates)
+        search(tree, lowest, leaf, window, slots, candidates, stack)
         for at in range(min(LEAF, tree.x.size - leaf * LEAF)):
             point = leaf * LEAF + at
             total, last, following = choose(candidates, tree.rows, values, at, k, slots)
@@ -78,62 +78,72 @@ def sum_nearest_leaves(
 
 
 @compiled
-def bound_by_window(tree: Tree, leaf: int, slots: int, candidates: Candidates) -> None:
-    """Bound the distances that matter by the points next along the curve; hold no candidates."""
+def take_window(tree: Tree, leaf: int, slots: int, candidates: Candidates) -> tuple[int, int]:
+    """Take a bound, and the first candidates, from the leaves next along the curve.
+
+    Returns the first of these leaves and the one after the last.
+    """
     first, stop = leaf, leaf + 1
     while (first > 0 or stop < tree.levels[1]) and (stop - first) * LEAF < 3 * slots + LEAF:
         first, stop = max(first - 1, 0), min(stop + 1, tree.levels[1])
     start, end = first * LEAF, min(stop * LEAF, tree.x.size)
-    xs, ys, zs = tree.x[start:end], tree.y[start:end], tree.z[start:end]
     squares = candidates.scratch[: end - start]
     for at in range(min(LEAF, tree.x.size - leaf * LEAF)):
-        point = leaf * LEAF + at
-        fill_squares(xs, ys, zs, tree.x[point], tree.y[point], tree.z[point], squares)
+        measure(tree, leaf * LEAF + at, start, end, 0.0, squares)
         square, _ = cut(squares, slots + 1, slots // 4 + 1, 8)
-        candidates.distances[at] = np.sqrt(square)
+        distance = np.sqrt(square)
+        candidates.distances[at] = distance
         candidates.ranks[at] = NO_RANK
-        candidates.counts[at] = 0
+        squares[leaf * LEAF + at - start] = np.inf
+        candidates.counts[at] = append(
+            candidates.squares, candidates.places, at, 0, squares, start, distance * distance * HAIR
+        )
+    return first, stop
 
 
 @compiled
-def fill_squares(
-    xs: Floats, ys: Floats, zs: Floats, x: float, y: float, z: float, squares: Floats
-) -> None:
-    """Squared distances (m,) of a point from others (m,)."""
-    for other in range(squares.size):
-        dx, dy, dz = x - xs[other], y - ys[other], z - zs[other]
-        squares[other] = dx * dx + dy * dy + dz * dz
-
-
-@compiled
-def any_within(squares: Floats, limit: float) -> bool:
-    """Whether any square does not exceed the limit, without a branch for each."""
+def measure(tree: Tree, point: int, first: int, stop: int, limit: float, squares: Floats) -> int:
+    """Write squared distances of the points first..stop; returns how many are within the limit."""
+    x, y, z = tree.x[point], tree.y[point], tree.z[point]
+    xs, ys, zs = tree.x[first:stop], tree.y[first:stop], tree.z[first:stop]
     count = np.int64(0)
-    for square in squares:
+    for other in range(xs.size):
+        dx, dy, dz = x - xs[other], y - ys[other], z - zs[other]
+        square = dx * dx + dy * dy + dz * dz
+        squares[other] = square
         count += 1 if square <= limit else 0
-    return bool(count > 0)
+    return int(count)
 
 
 @compiled
 def search(
-    tree: Tree, lowest: Ints, leaf: int, slots: int, candidates: Candidates, stack: Ints
+    tree: Tree,
+    lowest: Ints,
+    leaf: int,
+    window: tuple[int, int],
+    slots: int,
+    candidates: Candidates,
+    stack: Ints,
 ) -> None:
-    """Scan all leaves that may hold a neighbour that matters to a point of the leaf."""
+    """Scan all leaves outside the window that may matter to a point of the leaf."""
+    boxes, levels = tree.boxes, tree.levels
     count = min(LEAF, tree.x.size - leaf * LEAF)
     distance, rank = worst(candidates.distances, candidates.ranks, count)
-    stack[0, 0], stack[0, 1] = tree.levels.size - 2, 0
+    stack[0, 0], stack[0, 1] = levels.size - 2, 0
     top = 1
     while top > 0:
         top -= 1
         level, node = stack[top, 0], stack[top, 1]
-        box = tree.levels[level] + node
-        away = gap(tree.boxes, leaf, box)
+        box = levels[level] + node
+        away = gap(boxes, leaf, box)
         if away > distance * distance * HAIR:
             continue
         if away == distance * distance and lowest[box] > rank:
             continue
         if level > 0:
-            top = push_children(tree, level, node, stack, top)
+            top = push_children(levels, level, node, stack, top)
+        elif window[0] <= node < window[1]:
+            continue
         elif scan_leaf(tree, leaf, node, slots, candidates):
             distance, rank = worst(candidates.distances, candidates.ranks, count)
 
@@ -155,24 +165,30 @@ def scan_leaf(tree: Tree, leaf: int, other: int, slots: int, candidates: Candida
     """Offer all points of another leaf to each point of this one; True if a bound got tighter."""
     first, stop = other * LEAF, min((other + 1) * LEAF, tree.x.size)
     xs, ys, zs = tree.x[first:stop], tree.y[first:stop], tree.z[first:stop]
+    start, end = leaf * LEAF, min((leaf + 1) * LEAF, tree.x.size)
+    px, py, pz = tree.x[start:end], tree.y[start:end], tree.z[start:end]
+    boxes, distances, counts = tree.boxes, candidates.distances, candidates.counts
+    all_squares, all_places = candidates.squares, candidates.places
     squares = candidates.scratch[: stop - first]
     tighter = False
-    for at in range(min(LEAF, tree.x.size - leaf * LEAF)):
-        point = leaf * LEAF + at
-        x, y, z = tree.x[point], tree.y[point], tree.z[point]
-        limit = candidates.distances[at] * candidates.distances[at] * HAIR
-        if point_gap(tree.boxes, other, x, y, z) > limit:
+    for at in range(px.size):
+        x, y, z = px[at], py[at], pz[at]
+        limit = distances[at] * distances[at] * HAIR
+        if point_gap(boxes, other, x, y, z) > limit:
             continue
-        fill_squares(xs, ys, zs, x, y, z, squares)
-        if leaf == other:
-            squares[at] = np.inf
-        if not any_within(squares, limit):
+        hits = np.int64(0)
+        for index in range(xs.size):
+            dx, dy, dz = x - xs[index], y - ys[index], z - zs[index]
+            square = dx * dx + dy * dy + dz * dz
+            squares[index] = square
+            hits += 1 if square <= limit else 0
+        if hits == 0:
             continue
-        if candidates.counts[at] + LEAF > candidates.squares.shape[1]:
+        if counts[at] + LEAF > all_squares.shape[1]:
             keep_best(candidates, tree.rows, at, slots)
-            limit = candidates.distances[at] * candidates.distances[at] * HAIR
+            limit = distances[at] * distances[at] * HAIR
             tighter = True
-        append(candidates, at, squares, first, limit)
+        counts[at] = append(all_squares, all_places, at, counts[at], squares, first, limit)
     return tighter
 
 
@@ -186,11 +202,10 @@ def choose(
     limit, within = cut(squares[:count], k, 0, ROUNDS)
     total, last, following = np.int64(0), 0.0, np.inf
     for index in range(count):
-        if squares[index] <= limit:
-            total += values[places[index]]
-            last = max(last, squares[index])
-        else:
-            following = min(following, squares[index])
+        inside = squares[index] <= limit
+        total += values[places[index]] if inside else 0
+        last = max(last, squares[index] if inside else 0.0)
+        following = min(following, np.inf if inside else squares[index])
     last, following = np.sqrt(last), np.sqrt(following)
     if within == k and last < following:
         return int(total), last, following

@@ -13,7 +13,7 @@ from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.compiled import compiled
 from geocrew.kernels.curve import sort_along_curve
 
-LEAF = 12
+LEAF = 16
 FAN = 4
 STACK = 128  # depth * FAN of a tree over 2**62 points
 
@@ -101,10 +101,10 @@ def first_point(level: int, node: int) -> int:
 
 
 @compiled
-def push_children(tree: Tree, level: int, node: int, stack: Ints, top: int) -> int:
+def push_children(levels: Ints, level: int, node: int, stack: Ints, top: int) -> int:
     """Put the children of a node on the stack, the first one uppermost; returns the new top."""
     first = node * FAN
-    stop = min(first + FAN, tree.levels[level] - tree.levels[level - 1])
+    stop = min(first + FAN, levels[level] - levels[level - 1])
     for child in range(stop - 1, first - 1, -1):
         stack[top, 0] = level - 1
         stack[top, 1] = child

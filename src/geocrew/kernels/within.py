@@ -126,26 +126,25 @@ def sum_leaves(
     Returns the first leaf not done, since `pairs` may be full before the end, and the pairs found.
     """
     stack = np.empty((STACK, 2), np.int64)
+    boxes, levels, size = tree.boxes, tree.levels, tree.x.size
     found = 0
     for leaf in range(leaves[0], leaves[1]):
         found_before = found
-        start, stop = leaf * LEAF, min((leaf + 1) * LEAF, tree.x.size)
+        start, stop = leaf * LEAF, min((leaf + 1) * LEAF, size)
         inside, inside_sum, run, run_stop = 0, 0, 0, 0
-        stack[0, 0], stack[0, 1] = tree.levels.size - 2, 0
-        top = 1
+        stack[0, 0], stack[0, 1], top = levels.size - 2, 0, 1
         while top > 0:
             top -= 1
-            level, node = stack[top]
-            box = tree.levels[level] + node
-            if gap(tree.boxes, leaf, box) > limits.outer:
+            level, node = stack[top, 0], stack[top, 1]
+            box = levels[level] + node
+            if gap(boxes, leaf, box) > limits.outer:
                 continue
-            first = first_point(level, node)
-            last = min(first_point(level, node + 1), tree.x.size)
-            if span(tree.boxes, leaf, box) <= limits.inner:
+            first, last = first_point(level, node), min(first_point(level, node + 1), size)
+            if span(boxes, leaf, box) <= limits.inner:
                 inside += last - first
                 inside_sum += prefix[last] - prefix[first]
             elif level > 0:
-                top = push_children(tree, level, node, stack, top)
+                top = push_children(levels, level, node, stack, top)
             elif first == run_stop:
                 run_stop = last
             else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from psycopg import sql
 
 from geocrew import demo
 from geocrew.datasets.importer import import_file
@@ -17,12 +18,27 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def shared(cluster: Cluster, template: str) -> Iterator[Connection]:
-    """A session in a database that tests of this folder share."""
+def shared_url(cluster: Cluster, template: str) -> Iterator[str]:
+    """A database that the tests of this folder share."""
     name = f"analyses_{uuid4().hex[:12]}"
-    with connect(cluster.create_database(name, template), "test", client_min_messages="warning") as opened:
-        yield opened
+    yield cluster.create_database(name, template)
     cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def shared(shared_url: str) -> Iterator[Connection]:
+    """A session in the shared database."""
+    with connect(shared_url, "test", client_min_messages="warning") as opened:
+        yield opened
+
+
+@pytest.fixture
+def connection(shared: Connection) -> Iterator[Connection]:
+    """The shared session with a schema of the test's own in front; a database each would take 0.4 s."""
+    schema = sql.Identifier(f"test_{uuid4().hex[:8]}")
+    shared.execute(sql.SQL("CREATE SCHEMA {0}; SET search_path TO {0}, public").format(schema))
+    yield shared
+    shared.execute(sql.SQL("RESET search_path; DROP SCHEMA {} CASCADE").format(schema))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ def add_dataset(
     connection: Connection,
     table: str,
     *,
-    schema: str = "public",
+    schema: str | None = None,
     key: str | None = "id",
     geometry: str = "geom",
     srid: int = 27700,
@@ -33,7 +33,7 @@ def add_dataset(
             name=name or table,
             kind=kind,
             registered=True,
-            schema_name=schema,
+            schema_name=schema or current_schema(connection),
             table_name=table,
             key_column=key,
             geometry_column=geometry,
@@ -44,6 +44,12 @@ def add_dataset(
         ),
     )
     return dataset_id
+
+
+def current_schema(connection: Connection) -> str:
+    """Where an unqualified CREATE puts a table."""
+    row = connection.execute("SELECT current_schema()").fetchone()
+    return str(row[0]) if row else ""
 
 
 def add_table(
@@ -77,5 +83,8 @@ def add_table(
         )
     connection.execute(sql.SQL("CREATE INDEX ON {} USING gist (geom)").format(name))
     connection.execute(sql.SQL("ANALYZE {}").format(name))
-    connection.execute("DELETE FROM geocrew.datasets WHERE table_name = %s", (table,))
+    connection.execute(
+        "DELETE FROM geocrew.datasets WHERE (schema_name, table_name) = (%s, %s)",
+        (current_schema(connection), table),
+    )
     return add_dataset(connection, table, srid=srid)

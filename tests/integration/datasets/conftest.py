@@ -26,7 +26,7 @@ def raster_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def take(connection: Connection, raster_dir: Path) -> Take:
-    """Import a file and return the dataset as the catalog has it, which must be what import_file said."""
+    """Import a file; the catalog must have what import_file said."""
 
     def run(path: Path, **options: Any) -> Dataset:
         told = import_file(connection, path, raster_dir=raster_dir, **options)
@@ -45,7 +45,7 @@ def rows(connection: Connection) -> Rows:
 
     def run(dataset: Dataset, columns: str = "*") -> list[tuple[Any, ...]]:
         query = sql.SQL("SELECT {} FROM {} ORDER BY id").format(
-            sql.SQL(columns),  # type: ignore[arg-type]  # a test's own text
+            sql.SQL(columns),
             sql.Identifier(str(dataset.schema_name), str(dataset.table_name)),
         )
         return connection.execute(query).fetchall()

@@ -13,10 +13,10 @@ import geopandas
 import numpy as np
 import pytest
 from shapely.geometry import Point
+from tests.integration.datasets.conftest import Take
 
 from geocrew.datasets.gdal import raster
 from geocrew.errors import RefusedInput
-from tests.integration.datasets.conftest import Take
 
 Leftovers = Callable[[], list[str]]
 
@@ -31,7 +31,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
             asked.append(self.path)
             self.send_error(404)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815  # the name http.server looks for
 
         def log_message(self, *_: object) -> None:
             pass
@@ -46,13 +46,17 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 def documents(secret: Path, url: str, written: Path) -> dict[str, str]:
     return {
-        "vrt": f'<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+        "vrt": f'<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" '
+        f'band="1"><SimpleSource>'
         f"<SourceFilename>/vsicurl/{url}/a.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>",
-        "ogr vrt": f'<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer>'
+        "ogr vrt": f"<OGRVRTDataSource><OGRVRTLayer "
+        f'name="x"><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer>'
         "</OGRVRTDataSource>",
-        "mrf": f"<MRF_META><CachedSource><Source>/vsicurl/{url}/a.tif</Source></CachedSource><Raster><Size x='8' y='8'/>"
+        "mrf": f"<MRF_META><CachedSource><Source>/vsicurl/{url}/a.tif</Source></CachedSource>"
+        "<Raster><Size x='8' y='8'/>"
         f"<DataFile>{written}</DataFile><IndexFile>{written}.idx</IndexFile></Raster></MRF_META>",
-        "gml": f'<!DOCTYPE a [<!ENTITY x SYSTEM "{url}/x"><!ENTITY y SYSTEM "file://{secret}">]><gml>&x;&y;</gml>',
+        "gml": f'<!DOCTYPE a [<!ENTITY x SYSTEM "{url}/x"><!ENTITY y SYSTEM '
+        f'"file://{secret}">]><gml>&x;&y;</gml>',
         "wfs": f"<OGRWFSDataSource><URL>{url}/wfs</URL></OGRWFSDataSource>",
         "esri": json.dumps(
             {"geometryType": "esriGeometryPoint", "features": [], "displayFieldName": url}
@@ -131,13 +135,13 @@ def test_geopackages_with_virtual_tables(kind: str, create: str, tmp_path: Path,
     ],
 )
 def test_geopackages_with_reaching_views(select: str, tmp_path: Path, take: Take) -> None:
-    with pytest.raises(RefusedInput, match="the view 'evil', which is not a plain SELECT"):
+    with pytest.raises(RefusedInput, match=r"the view 'evil', which is not a plain SELECT"):
         take(geopackage(tmp_path / "x.gpkg", f"CREATE VIEW evil AS {select}"), layer="good")
 
 
 def test_geopackages_with_reaching_triggers(tmp_path: Path, take: Take) -> None:
     trigger = "CREATE TRIGGER evil AFTER INSERT ON good BEGIN SELECT load_extension('x'); END"
-    with pytest.raises(RefusedInput, match="the trigger 'evil'"):
+    with pytest.raises(RefusedInput, match=r"the trigger 'evil'"):
         take(geopackage(tmp_path / "x.gpkg", trigger), layer="good")
 
 
@@ -145,7 +149,8 @@ def test_a_plain_view_is_a_layer_like_others(tmp_path: Path, take: Take) -> None
     path = geopackage(
         tmp_path / "x.gpkg",
         "CREATE VIEW seen AS SELECT fid AS OGC_FID, upper(a) AS a, geom FROM good",
-        "INSERT INTO gpkg_contents (table_name, identifier, data_type, srs_id) VALUES ('seen', 'seen', 'features', 4326)",
+        "INSERT INTO gpkg_contents (table_name, identifier, data_type, srs_id) VALUES ('seen', "
+        "'seen', 'features', 4326)",
         "INSERT INTO gpkg_geometry_columns VALUES ('seen', 'geom', 'POINT', 4326, 0, 0)",
     )
     assert take(path, layer="seen").row_count == 1
@@ -229,5 +234,5 @@ def test_an_encrypted_zip(tmp_path: Path, take: Take) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(content)
-    with pytest.raises(RefusedInput, match="is encrypted"):
+    with pytest.raises(RefusedInput, match=r"is encrypted"):
         take(path)

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 import shapely
 from shapely.geometry import LineString, MultiPoint, MultiPolygon, Point, Polygon
+from tests.integration.datasets.conftest import Rows, Take
 
 from geocrew import demo
 from geocrew.datasets.gdal import vector
 from geocrew.db import Connection
 from geocrew.errors import RefusedInput
-from tests.integration.datasets.conftest import Rows, Take
 
+LINE = LineString([(0, 0), (1, 1)])
 SQUARE = Polygon([(0, 0), (0, 1), (1, 1), (1, 0)])
 
 
@@ -112,14 +113,19 @@ def test_demo_data_arrives_whole(path: Path, take: Take, rows: Rows, connection:
             "Geometry",
             ["POINT(0 0)", "MULTILINESTRING((0 0,1 1))"],
         ),
+        (
+            [LINE, Point(0, 0), MultiPoint([(1, 1), (2, 2)])],
+            "Geometry",
+            ["MULTILINESTRING((0 0,1 1))", "MULTIPOINT((0 0))", "MULTIPOINT((1 1),(2 2))"],
+        ),
         ([Point(0, 0, 5), None], "PointZ", ["POINT Z (0 0 5)", None]),
         ([Point(0, 0), Point(1, 1, 7)], "PointZ", ["POINT Z (0 0 0)", "POINT Z (1 1 7)"]),
         ([None, None], "Geometry", [None, None]),
     ],
-    ids=["points", "lines", "polygons", "mixed", "z", "mixed z", "nothing"],
+    ids=["points", "lines", "polygons", "mixed", "mixed with multi", "z", "mixed z", "nothing"],
 )
 @pytest.mark.parametrize("spread", [False, True])
-def test_geometries_become_one_type(  # noqa: PLR0917  # fixtures and cases
+def test_geometries_become_one_type(  # fixtures and cases
     shapes: list[shapely.Geometry],
     geometry_type: str,
     texts: list[str | None],
@@ -159,9 +165,9 @@ def test_layers_are_chosen_by_name(tmp_path: Path, take: Take) -> None:
     path = tmp_path / "two.gpkg"
     frame().to_file(path, layer="one")
     frame().iloc[:1].to_file(path, layer='o"; DROP')
-    with pytest.raises(RefusedInput, match='several layers.*layer=.*"one", "o"; DROP"'):
+    with pytest.raises(RefusedInput, match=r'several layers.*layer=.*"one", "o"; DROP"'):
         take(path)
-    with pytest.raises(RefusedInput, match='layer "nine" .*"one", "o"; DROP"'):
+    with pytest.raises(RefusedInput, match=r'layer "nine" .*"one", "o"; DROP"'):
         take(path, layer="nine")
     dataset = take(path, layer='o"; DROP')
     assert (dataset.row_count, dataset.name) == (1, 'o"; DROP')
@@ -185,9 +191,9 @@ def test_no_crs_is_srid_zero_and_said(tmp_path: Path, take: Take) -> None:
 def test_unknown_crs_is_refused_with_advice(tmp_path: Path, take: Take) -> None:
     crs = "+proj=laea +lat_0=12.3 +lon_0=4.5 +datum=WGS84 +units=m"
     frame().set_crs(crs, allow_override=True).to_parquet(tmp_path / "x.parquet")
-    with pytest.raises(RefusedInput, match="not in the table spatial_ref_sys; give srid="):
+    with pytest.raises(RefusedInput, match=r"not in the table spatial_ref_sys; give srid="):
         take(tmp_path / "x.parquet")
-    with pytest.raises(RefusedInput, match="srid 999 is not in the table spatial_ref_sys"):
+    with pytest.raises(RefusedInput, match=r"srid 999 is not in the table spatial_ref_sys"):
         take(tmp_path / "x.parquet", srid=999)
 
 

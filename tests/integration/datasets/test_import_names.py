@@ -11,10 +11,10 @@ from psycopg import sql
 from pyarrow import parquet
 from shapely import to_wkb
 from shapely.geometry import Point
+from tests.integration.datasets.conftest import Rows, Take
 
 from geocrew.datasets.importer import import_file
 from geocrew.db import Connection
-from tests.integration.datasets.conftest import Take
 
 GEO = {
     "geo": json.dumps({"version": "1.1.0", "primary_column": "§", "columns": {"§": {"encoding": "WKB"}}})
@@ -98,3 +98,9 @@ def test_layers_with_hard_names(tmp_path: Path, take: Take) -> None:
         frame.to_file(path, layer=each)
     for each in layers:
         assert take(path, layer=each).name == each
+
+
+def test_fields_that_differ_in_case(tmp_path: Path, take: Take, rows: Rows) -> None:
+    feature = {"type": "Feature", "geometry": None, "properties": {"Name": "A", "name": "b", "NAME": 3}}
+    (tmp_path / "x.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    assert rows(take(tmp_path / "x.geojson"), '"Name", name, "NAME"') == [("A", "b", 3)]

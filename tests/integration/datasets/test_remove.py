@@ -4,14 +4,15 @@ from pathlib import Path
 
 import geopandas
 import pytest
+from psycopg import sql
 from shapely.geometry import Point
+from tests.integration.datasets.conftest import Take
 
 from geocrew.datasets import catalog
 from geocrew.datasets.registry import register
 from geocrew.datasets.remove import drop
 from geocrew.db import Connection
 from geocrew.errors import UserError
-from tests.integration.datasets.conftest import Take
 
 
 def exists(connection: Connection, relation: str) -> bool:
@@ -41,12 +42,17 @@ def test_dependants_are_named_and_nothing_goes(
     geopandas.GeoDataFrame(geometry=[Point(0, 0)], crs=4326).to_parquet(tmp_path / "x.parquet")
     dataset = take(tmp_path / "x.parquet")
     for name in ("seen", "other"):
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {dataset.table_name}")  # type: ignore[call-overload]  # a test's own text
+        connection.execute(
+            sql.SQL("CREATE VIEW {} AS SELECT * FROM {}").format(
+                sql.Identifier(name), sql.Identifier(str(dataset.table_name))
+            )
+        )
     view = register(connection, "public", "seen")
     with pytest.raises(UserError) as refused:
         drop(connection, dataset, tmp_path)
     assert str(refused.value) == (
-        f'dataset {dataset.id} cannot be dropped: the view "public"."other", dataset {view.id} ("public"."seen") '
+        f'dataset {dataset.id} cannot be dropped: the view "public"."other", dataset {view.id} '
+        f'("public"."seen") '
         "are built on it; drop that first"
     )
     assert exists(connection, str(dataset.table_name))

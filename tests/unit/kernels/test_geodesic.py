@@ -37,7 +37,7 @@ def distances(points: Floats) -> Floats:
     one, other = (index.ravel() for index in np.indices((n, n)))
     lon, lat = points
     metres = Geod(ellps="WGS84").inv(lon[one], lat[one], lon[other], lat[other])[2]
-    return np.asarray(metres).reshape(n, n)
+    return np.asarray(metres, np.float64).reshape(n, n)
 
 
 def whole_numbers(count: int) -> Floats:
@@ -53,7 +53,7 @@ def knn_oracle(points: Floats, rank: Ints, values: Floats, k: int) -> Floats:
     millimetres = np.rint(distances(points) * 1000)
     np.fill_diagonal(millimetres, -1)
     nearest = np.array([np.lexsort((rank, row)) for row in millimetres])[:, : k + 1]
-    return values[nearest].sum(axis=1)
+    return np.asarray(values[nearest].sum(axis=1), np.float64)
 
 
 def around(lon: float, lat: float, spread: float, count: int = 400) -> Floats:
@@ -80,7 +80,10 @@ def test_band_of_any_points(points: Floats, data: st.DataObject) -> None:
     values = whole_numbers(points.shape[1])
     exact = data.draw(st.sampled_from(np.unique(distances(points)).tolist()))
     metres = data.draw(st.sampled_from([exact, math.nextafter(exact, 0.0), 19_950_000.0, 5e6]))
-    lag, expected = geodesic_band_lag(*points, values, metres), band_oracle(points, values, metres)
+    lag, expected = (
+        geodesic_band_lag(points[0], points[1], values, metres),
+        band_oracle(points, values, metres),
+    )
     assert_array_equal(lag.counts, expected.counts)
     assert_array_equal(lag.sums, expected.sums)
 
@@ -92,14 +95,17 @@ def test_knn_of_any_points(points: Floats, data: st.DataObject) -> None:
     rank = np.array(data.draw(st.permutations(range(count))))
     k, values = data.draw(st.integers(1, count - 1)), whole_numbers(count)
     expected = knn_oracle(points, rank, values, k)
-    assert_array_equal(geodesic_knn_lag(*points, rank, values, k).sums, expected)
+    assert_array_equal(geodesic_knn_lag(points[0], points[1], rank, values, k).sums, expected)
 
 
 @pytest.mark.parametrize("points", PLACES, ids=range(len(PLACES)))
 @pytest.mark.parametrize("metres", [0.0, 20e3, 400e3, 3e6, 12e6, 2.1e7])
 def test_band_of_places(points: Floats, metres: float) -> None:
     values = whole_numbers(points.shape[1])
-    lag, expected = geodesic_band_lag(*points, values, metres), band_oracle(points, values, metres)
+    lag, expected = (
+        geodesic_band_lag(points[0], points[1], values, metres),
+        band_oracle(points, values, metres),
+    )
     assert_array_equal(lag.counts, expected.counts)
     assert_array_equal(lag.sums, expected.sums)
 
@@ -110,7 +116,7 @@ def test_knn_of_places(points: Floats, k: int) -> None:
     values = whole_numbers(points.shape[1])
     rank = np.random.default_rng(2).permutation(points.shape[1])
     expected = knn_oracle(points, rank, values, k)
-    assert_array_equal(geodesic_knn_lag(*points, rank, values, k).sums, expected)
+    assert_array_equal(geodesic_knn_lag(points[0], points[1], rank, values, k).sums, expected)
 
 
 def test_turns_of_longitude_are_one_place() -> None:
@@ -129,11 +135,11 @@ def test_row_order_changes_no_bit() -> None:
     points, shuffled = around(25.0, 80.0, 1.0, 1000), np.random.default_rng(3).permutation(1000)
     values, rank = np.random.default_rng(4).lognormal(0, 3, 1000), np.arange(1000)
     moved = np.ascontiguousarray(points[:, shuffled])
-    band = geodesic_band_lag(*points, values, 9000.0)
-    moved_band = geodesic_band_lag(*moved, values[shuffled], 9000.0)
+    band = geodesic_band_lag(points[0], points[1], values, 9000.0)
+    moved_band = geodesic_band_lag(moved[0], moved[1], values[shuffled], 9000.0)
     assert_array_equal(moved_band.sums, band.sums[shuffled])
-    knn = geodesic_knn_lag(*points, rank, values, 8)
-    moved_knn = geodesic_knn_lag(*moved, rank[shuffled], values[shuffled], 8)
+    knn = geodesic_knn_lag(points[0], points[1], rank, values, 8)
+    moved_knn = geodesic_knn_lag(moved[0], moved[1], rank[shuffled], values[shuffled], 8)
     assert_array_equal(moved_knn.sums, knn.sums[shuffled])
 
 
@@ -142,19 +148,21 @@ def test_progress_rises_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geocrew.kernels.pace.SECONDS", 1e-9)
     points = np.array(np.meshgrid(np.arange(20.0), np.arange(20.0))).reshape(2, -1)
     heard: list[float] = []
-    geodesic_knn_lag(*points, np.arange(400), np.ones(400), 4, heard.append)
+    geodesic_knn_lag(points[0], points[1], np.arange(400), np.ones(400), 4, heard.append)
     assert heard == sorted(heard)
     assert 0.0 < heard[0] < 0.5 < heard[-1] == 1.0
 
 
 def test_pairs_that_overflow_their_list_are_all_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     points, values = PLACES[5], whole_numbers(PLACES[5].shape[1])
-    band = geodesic_band_lag(*points, values, 2e6)
-    knn = geodesic_knn_lag(*points, np.arange(values.size), values, 6)
+    band = geodesic_band_lag(points[0], points[1], values, 2e6)
+    knn = geodesic_knn_lag(points[0], points[1], np.arange(values.size), values, 6)
     monkeypatch.setattr("geocrew.kernels.within.PAIRS", 1)
     monkeypatch.setattr("geocrew.kernels.doubtful.PAIRS", 1)
-    assert_array_equal(geodesic_band_lag(*points, values, 2e6).sums, band.sums)
-    assert_array_equal(geodesic_knn_lag(*points, np.arange(values.size), values, 6).sums, knn.sums)
+    assert_array_equal(geodesic_band_lag(points[0], points[1], values, 2e6).sums, band.sums)
+    assert_array_equal(
+        geodesic_knn_lag(points[0], points[1], np.arange(values.size), values, 6).sums, knn.sums
+    )
 
 
 @pytest.mark.parametrize("metres", [-1.0, math.nan, math.inf])

@@ -21,7 +21,7 @@ VALUES = RNG.lognormal(0, 1, 600)
 
 
 def gi_of(values: Floats, radius: float = 3.0) -> Floats:
-    return gi_star(values, lambda scores: band_lag(*POINTS, scores, radius)).z
+    return gi_star(values, lambda scores: band_lag(POINTS[0], POINTS[1], scores, radius)).z
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # islands, components: libpysal tells
@@ -39,7 +39,7 @@ def test_esda_on_nearest_neighbours(k: int) -> None:
     expected = G_Local(
         VALUES, KNN(POINTS.T, k=k, silence_warnings=True), transform="B", star=True, permutations=0
     ).Zs
-    result = gi_star(VALUES, lambda scores: knn_lag(*POINTS, np.arange(600), scores, k))
+    result = gi_star(VALUES, lambda scores: knn_lag(POINTS[0], POINTS[1], np.arange(600), scores, k))
     assert_allclose(result.z, expected, rtol=1e-9, atol=1e-12)
 
 

@@ -1,0 +1,69 @@
+"""Cost of one call, measured in a process of its own, and the machine it ran on."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter, process_time
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of CPU and of wall clock of the call, and the peak memory of its process in MB."""
+
+    cpu: float
+    wall: float
+    peak_mb: float
+    base_mb: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the figures depend on besides the code."""
+
+    cpu: str
+    cores: int
+    python: str
+    packages: dict[str, str]
+
+
+def measure(call: Callable[[], object]) -> Cost:
+    """Run a call once; imports and compiling must be done before."""
+    base = peak_mb()
+    wall, cpu = perf_counter(), process_time()
+    call()
+    return Cost(process_time() - cpu, perf_counter() - wall, peak_mb(), base)
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this program so far; getrusage would count the parent's before exec."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def run_apart(module: str, *arguments: str) -> Cost:
+    """Run `module` in a fresh interpreter; it prints a Cost as JSON in its last line."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", module, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def describe_machine(*packages: str) -> Machine:
+    """Name the processor, the cores that may be used, and the versions of some packages."""
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    cores = len(os.sched_getaffinity(0))
+    versions = {package: version(package) for package in packages}
+    return Machine(names[0], cores, platform.python_version(), versions)

@@ -1,0 +1,32 @@
+"""The demonstration, from nothing and again."""
+
+from tests.acceptance.cli.command import Command
+
+from geocrew import demo
+
+
+def test_demo_runs_from_nothing_and_again(private: Command) -> None:
+    first = private("demo")
+    assert first.code == 0, first.err
+    for name in [each.stem for each in demo.files()]:
+        assert name in first.err
+    for told in ("hotspot_analysis", "completed", "3142", "17326", "99% hot: 490", "154 outliers"):
+        assert told in first.out
+    for told in ("geocrew jobs show 1", "geocrew db shell", "psql ", "QGIS", "datasets export"):
+        assert told in first.out
+    assert "the database goes on running" in first.out
+    assert private("db", "status", "--json").document["state"] == "running"
+    assert private("doctor", "--json").document["healthy"]
+
+    second = private("demo")
+    assert second.code == 0, second.err
+    assert second.err.count(" is there") == len(demo.files())
+    jobs = private("jobs", "list", "--json").document
+    assert [each["status"] for each in jobs] == ["completed"] * 6
+    assert private("db", "stop").code == 0
+
+
+def test_demo_fails_where_a_job_does(private: Command) -> None:
+    answer = private("demo", GEOCREW_JOB_TIMEOUT_SECONDS="0.001")
+    assert answer.code == 3
+    assert "0.001 seconds, the job's timeout" in answer.out

@@ -1,0 +1,134 @@
+"""The same input gives the same bits; what should not matter does not."""
+
+from typing import Any, LiteralString
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from psycopg import sql
+from tests.integration.analyses.layers import add_dataset
+from tests.run_analysis import Run, run_analysis
+
+from geocrew.db import Connection
+
+RULES: list[dict[str, Any]] = [
+    {"distance": 1.5, "correction": "fdr"},
+    {"neighbor_type": "knn", "k_neighbors": 5},
+]
+FIELDS = {"hotspot_analysis": ("gi_z", "gi_p", "neighbors"), "outlier_analysis": ("outlier_score",)}
+
+
+@pytest.fixture
+def source(connection: Connection) -> int:
+    """A grid with ties everywhere; values of all magnitudes, in a seeded order."""
+    connection.execute(
+        "SELECT setseed(0.25);"
+        "CREATE TABLE grid (id integer PRIMARY KEY, value float8, geom geometry(Point, 27700));"
+        "INSERT INTO grid SELECT i, exp(20 * random() - 10), ST_Point(i % 15, i / 15, 27700)"
+        " FROM generate_series(1, 300) AS i ORDER BY random()"
+    )
+    return add_dataset(connection, "grid")
+
+
+def run(connection: Connection, job_type: str, dataset_id: int, **params: Any) -> Run:
+    return run_analysis(
+        connection, job_type, {"dataset_id": dataset_id, "value_field": "value"} | params
+    )
+
+
+def bits(result: Run, *fields: str) -> list[tuple[Any, ...]]:
+    """Return the fields of all rows by id, floats as their eight bytes."""
+    columns = [
+        sql.SQL("float8send({}::float8)").format(sql.Identifier(each)) for each in ("source_id", *fields)
+    ]
+    query = sql.SQL("SELECT {} FROM {} ORDER BY id").format(sql.SQL(", ").join(columns), result.relation)
+    return result.context.connection.execute(query).fetchall()
+
+
+SHUFFLES: list[LiteralString] = [
+    """CREATE TABLE copy AS SELECT * FROM grid ORDER BY id;
+    DROP TABLE grid; ALTER TABLE copy RENAME TO grid""",
+    """CREATE TABLE copy AS SELECT * FROM grid ORDER BY value DESC;
+    DROP TABLE grid; ALTER TABLE copy RENAME TO grid""",
+    "CLUSTER grid USING grid_pkey",
+    "UPDATE grid SET value = value WHERE id % 3 = 0",
+]
+
+
+@pytest.mark.parametrize("shuffle", SHUFFLES)
+@pytest.mark.parametrize(
+    ("job_type", "params"),
+    [
+        *(("hotspot_analysis", rule) for rule in RULES),
+        ("outlier_analysis", {}),
+        ("outlier_analysis", {"method": "mad"}),
+    ],
+)
+def test_order_of_rows(
+    connection: Connection, source: int, job_type: str, params: dict[str, Any], shuffle: LiteralString
+) -> None:
+    before = bits(run(connection, job_type, source, **params), *FIELDS[job_type])
+    connection.execute(shuffle)
+    assert bits(run(connection, job_type, source, **params), *FIELDS[job_type]) == before
+
+
+@pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("factor", "shift"), [(1.0, 1e9), (-1.0, 0.0), (0.5, -1000.0), (1e6, 1e9), (-3.0, 7.0)]
+)
+def test_affine_change_of_values(
+    connection: Connection, source: int, rule: dict[str, Any], factor: float, shift: float, mode: str
+) -> None:
+    """Values of few digits, so that adding 1e9 loses none of them."""
+    connection.execute("UPDATE grid SET value = round(1000 * value / (1 + value)) / 8")
+    before = run(connection, "hotspot_analysis", source, output_mode=mode, **rule).rows()
+    odd = run(connection, "outlier_analysis", source).column("outlier_score")
+    mad = run(connection, "outlier_analysis", source, method="mad").column("outlier_score")
+    connection.execute("UPDATE grid SET value = value * %s + %s", (factor, shift))
+    after = run(connection, "hotspot_analysis", source, output_mode=mode, **rule).rows()
+    sign = np.sign(factor)
+    assert_allclose(
+        [row["gi_z"] for row in after], [sign * row["gi_z"] for row in before], rtol=1e-9, atol=1e-11
+    )
+    assert [row["gi_bin"] for row in after] == [sign * row["gi_bin"] for row in before]
+    assert [row["neighbors"] for row in after] == [row["neighbors"] for row in before]
+    for method, scores in (("zscore", odd), ("mad", mad)):
+        moved = run(connection, "outlier_analysis", source, method=method).column("outlier_score")
+        assert_allclose(moved, sign * np.array(scores), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize("rule", RULES)
+def test_translation_of_a_projected_layer(
+    connection: Connection, source: int, rule: dict[str, Any], mode: str
+) -> None:
+    before = run(connection, "hotspot_analysis", source, output_mode=mode, **rule)
+    found = bits(before, "gi_z", "gi_p", "neighbors")
+    connection.execute("UPDATE grid SET geom = ST_Translate(geom, 400000, -70000)")
+    after = run(connection, "hotspot_analysis", source, output_mode=mode, **rule)
+    assert bits(after, "gi_z", "gi_p", "neighbors") == found
+
+
+def test_ties_go_by_id(connection: Connection) -> None:
+    """Of four neighbours equally far the three with the lowest ids count, in every mode."""
+    connection.execute(
+        "CREATE TABLE five (id integer PRIMARY KEY, value float8, geom geometry(Point, 27700));"
+        "INSERT INTO five VALUES (30, 1, ST_Point(1, 0, 27700)), (10, 2, ST_Point(-1, 0, 27700)),"
+        " (40, 400, ST_Point(0, 1, 27700)), (20, 8, ST_Point(0, -1, 27700)),"
+        " (50, 16, ST_Point(0, 0, 27700))"
+    )
+    dataset_id = add_dataset(connection, "five")
+    values = np.array([2.0, 8.0, 1.0, 400.0, 16.0])
+    total = np.array([16.0, 2.0, 8.0, 1.0]).sum() - 4 * values.mean()
+    expected = total / (values.std() * np.sqrt((5 * 4 - 4**2) / 4))
+    for mode in ("static", "view", "materialized_view"):
+        result = run(
+            connection,
+            "hotspot_analysis",
+            dataset_id,
+            neighbor_type="knn",
+            k_neighbors=3,
+            output_mode=mode,
+        )
+        assert result.column("gi_z")[-1] == pytest.approx(expected, rel=1e-12)
