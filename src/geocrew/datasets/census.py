@@ -13,15 +13,13 @@ class Census:
     """How many rows there are and why some take no part.
 
     `not_numeric` rows hold something that is no number; they are among the `null` ones, whose value is
-    NULL, NaN or infinite. `empty` rows have a value but no shape.
+    NULL, NaN or infinite. `empty` rows have a value but no place.
     """
 
     rows: int
     null: int
     not_numeric: int
     empty: int
-    repaired: int
-    skipped: int
 
     @property
     def usable(self) -> int:
@@ -35,8 +33,6 @@ class Census:
             "n_null": self.null,
             "n_not_numeric": self.not_numeric,
             "n_empty": self.empty,
-            "n_repaired": self.repaired,
-            "n_skipped": self.skipped,
         }
 
 
@@ -56,4 +52,4 @@ def take_census(connection: Connection, features: Features, field: Field) -> Cen
     )
     row = connection.execute(query).fetchone()
     rows, null, not_numeric, empty = row if row is not None else (0, 0, 0, 0)
-    return Census(rows, null, not_numeric, empty, *features.mending)
+    return Census(rows, null, not_numeric, empty)

@@ -6,18 +6,23 @@ Only they travel; what is mended waits in a staged table beside the input.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import shapely
 from psycopg import sql
 
 from geocrew.datasets.geometry import OutputGeometry, output_geometry
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.staging import SCHEMA, Staging
-from geocrew.db import Connection
+from geocrew.db import Connection, statement
 from geocrew.errors import SourceChanged, UserError
 
 OnInvalid = Literal["repair", "skip", "fail"]
+Dropped = tuple[dict[str, Any], ...]
+
+_SQL = "geocrew.datasets.sql"
+_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Features:
 
     `invalid` counts the rows whose shape is not valid. `mends` names the staged table of their shapes
     (row address, row version, shape mended or NULL); None where there are none, or where a view must
-    mend by itself.
+    mend by itself. `storage` numbers the file that the row addresses are of; `lost` counts the mended
+    shapes of which nothing was left; `dropped` names the first thousand rows that are left out, and why.
     """
 
     layer: Layer
@@ -34,6 +40,9 @@ class Features:
     on_invalid: OnInvalid
     mends: sql.Identifier | None
     invalid: int
+    storage: int
+    lost: int = 0
+    dropped: Dropped = ()
 
     def rows(self, alias: str) -> sql.Composable:
         """Return a FROM item of the rows under `alias`."""
@@ -59,10 +68,11 @@ class Features:
         if not self.invalid or self.on_invalid == "skip":
             return shape
         if self.mends is None:
+            straight = self.geometry.straight(shape)
             return sql.SQL(
                 "CASE WHEN ST_IsValid({0}) THEN {0}"
-                " ELSE ST_MakeValid({0}, 'method=structure keepcollapsed=false') END"
-            ).format(shape)
+                " ELSE ST_MakeValid({1}, 'method=structure keepcollapsed=false') END"
+            ).format(shape, straight)
         return sql.SQL("CASE WHEN {mended}.row IS NULL THEN {shape} ELSE {mended}.geom END").format(
             mended=_mended_alias(alias), shape=shape
         )
@@ -73,8 +83,16 @@ class Features:
         return convert(self.shape(alias))
 
     def hollow(self, alias: str) -> sql.Composable:
-        """Return the condition that a row has no shape, or an empty one."""
-        return sql.SQL("COALESCE(ST_IsEmpty({}), true)").format(self.shape(alias))
+        """Return the condition that a row has no shape, an empty one, or a point that is nowhere.
+
+        Lines and polygons with coordinates that are no numbers are invalid and were mended.
+        """
+        if self.geometry.dimension != 0:
+            return sql.SQL("COALESCE(ST_IsEmpty({}), true)").format(self.shape(alias))
+        return sql.SQL(
+            "NOT COALESCE(ST_X({0}) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
+            " AND ST_Y({0}) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308, false)"
+        ).format(self.place(alias))
 
     def place(self, alias: str) -> sql.Composable:
         """Return the point that stands for a feature: itself, or its centroid."""
@@ -85,14 +103,20 @@ class Features:
     @property
     def mending(self) -> tuple[int, int]:
         """How many rows were repaired, and how many skipped, for their invalid shapes."""
-        return (0, self.invalid) if self.on_invalid == "skip" else (self.invalid, 0)
+        return (0, self.invalid) if self.on_invalid == "skip" else (self.invalid - self.lost, 0)
 
     def for_view(self, layer: Layer) -> "Features":
         """Return the rows of the original `layer` as a view reads them, with no workshop to lean on."""
         return replace(self, layer=layer, mends=None)
 
     def check_unchanged(self, connection: Connection) -> None:
-        """Raise SourceChanged where rows that were mended are not there any more in that form."""
+        """Raise SourceChanged where row addresses or mended rows are not what they were.
+
+        CLUSTER and VACUUM FULL give rows new addresses and keep their versions, so an address says
+        nothing once the file is another. Meaningful in a transaction that has read the rows before.
+        """
+        if _storage(connection, self.layer) != self.storage:
+            raise self.changed()
         if self.mends is None:
             return
         query = sql.SQL("SELECT count(*) FROM {rows} WHERE {mended}.row IS NOT NULL").format(
@@ -100,7 +124,11 @@ class Features:
         )
         row = connection.execute(query).fetchone()
         if row is None or row[0] != self.invalid:
-            raise SourceChanged(f"{self.layer.described} was changed while the job was reading it")
+            raise self.changed()
+
+    def changed(self) -> SourceChanged:
+        """Return the error that says so."""
+        return SourceChanged(f"{self.layer.described} was changed while the job was reading it")
 
 
 def prepare(connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid) -> Features:
@@ -113,14 +141,31 @@ def prepare(connection: Connection, layer: Layer, workshop: Staging, on_invalid:
         copy = sql.SQL("CREATE TABLE {} AS SELECT * FROM {}")
         connection.execute(copy.format(workshop.relation("src"), layer.relation))
         layer = layer.moved(SCHEMA, workshop.name("src"))
+    storage = _storage(connection, layer)
     geometry = output_geometry(connection, layer)
     if geometry.dimension == 0:
-        return Features(layer, geometry, on_invalid, None, 0)
+        return Features(layer, geometry, on_invalid, None, 0, storage)
     if on_invalid == "fail":
         _refuse_invalid(connection, layer)
     mends = workshop.relation("mends")
-    invalid = _mend(connection, layer, geometry, mends)
-    return Features(layer, geometry, on_invalid, mends if invalid else None, invalid)
+    connection.execute(sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends))
+    lost = 0
+    dropped: Dropped = ()
+    if on_invalid == "skip":
+        invalid, dropped = _leave_out(connection, layer, mends)
+    else:
+        invalid, lost = _mend(connection, layer, geometry, mends)
+    connection.execute(sql.SQL("ANALYZE {}").format(mends))
+    return Features(
+        layer, geometry, on_invalid, mends if invalid else None, invalid, storage, lost, dropped
+    )
+
+
+def _storage(connection: Connection, layer: Layer) -> int:
+    """Return the number of the file that holds the rows, 0 for a relation that is gone."""
+    names = {"schema": layer.schema, "table": layer.table}
+    row = connection.execute(statement(_SQL, "storage"), names).fetchone()
+    return int(row[0]) if row is not None and row[0] is not None else 0
 
 
 def _mended_alias(alias: str) -> sql.Identifier:
@@ -142,20 +187,45 @@ def _refuse_invalid(connection: Connection, layer: Layer) -> None:
         )
 
 
-def _mend(connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier) -> int:
-    """Fill the staged table with the mended shapes of invalid rows and return their number."""
-    connection.execute(sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends))
+def _leave_out(connection: Connection, layer: Layer, mends: sql.Identifier) -> tuple[int, Dropped]:
+    """List the invalid rows in the staged table; return their number, and the first with reasons."""
+    insert = sql.SQL(
+        "INSERT INTO {mends} (row, version) SELECT ctid, xmin FROM {relation} AS s"
+        " WHERE NOT ST_IsValid({shape})"
+    ).format(mends=mends, relation=layer.relation, shape=layer.shape("s"))
+    invalid = connection.execute(insert).rowcount
+    name = layer.rank("s") or sql.SQL("s.ctid")
+    query = sql.SQL(
+        "SELECT {name}, ST_IsValidReason({shape}) FROM {mends} AS m"
+        " JOIN {relation} AS s ON s.ctid = m.row AND s.xmin = m.version ORDER BY {name} LIMIT {listed}"
+    ).format(
+        name=name,
+        shape=layer.shape("s"),
+        mends=mends,
+        relation=layer.relation,
+        listed=sql.Literal(_LISTED),
+    )
+    rows = connection.execute(query).fetchall()
+    return invalid, tuple(
+        {"id": row if isinstance(row, int) else str(row), "reason": reason} for row, reason in rows
+    )
+
+
+def _mend(
+    connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier
+) -> tuple[int, int]:
+    """Fill the staged table with the mended shapes of invalid rows; return their number and the lost."""
     query = sql.SQL(
         "SELECT ctid::text, xmin::text, ST_AsBinary(ST_CurveToLine({shape})) FROM {relation} AS s"
         " WHERE NOT ST_IsValid({shape})"
     ).format(shape=layer.shape("s"), relation=layer.relation)
     rows = connection.execute(query).fetchall()
+    mended = [(row, version, _mended(bytes(wkb), geometry)) for row, version, wkb in rows]
     copy = sql.SQL("COPY {} (row, version, geom) FROM STDIN").format(mends)
     with connection.cursor() as cursor, cursor.copy(copy) as copying:
-        for row, version, wkb in rows:
-            copying.write_row((row, version, _mended(bytes(wkb), geometry)))
-    connection.execute(sql.SQL("ANALYZE {}").format(mends))
-    return len(rows)
+        for each in mended:
+            copying.write_row(each)
+    return len(mended), sum(shape is None for _, _, shape in mended)
 
 
 def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
@@ -164,8 +234,9 @@ def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
     By structure (a shell in a shell is no hole), in the dimension that the shape had.
     """
     try:
-        shape = shapely.from_wkb(wkb, on_invalid="fix")
-        valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+        with np.errstate(invalid="ignore"):
+            shape = shapely.from_wkb(wkb, on_invalid="fix")
+            valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     except shapely.GEOSException:  # coordinates that are no numbers
         return None
     dimension = shapely.get_dimensions(shape)

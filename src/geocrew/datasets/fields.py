@@ -1,7 +1,7 @@
 """Fields: what a dataset's rows are described by, whether a column or a key of a JSONB column."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, LiteralString
 
 from psycopg import sql
 
@@ -60,9 +60,10 @@ class Field:
         if self.type == "integer":
             return sql.SQL("{}::float8").format(column)
         # NaN sorts above Infinity in PostgreSQL, so the comparison keeps finite numbers alone. The
-        # bound is the largest float8, because a numeric may be larger and would not convert.
+        # bounds are those of float8, because a numeric may lie beyond them and would not convert.
+        tiny: LiteralString = "WHEN abs({0}) < 2.3e-308 THEN 0 " if self.type_name == "numeric" else ""
         return sql.SQL(
-            "CASE WHEN {0} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
+            "CASE " + tiny + "WHEN {0} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
             " THEN {0}::float8 END"
         ).format(column)
 

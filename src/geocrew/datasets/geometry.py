@@ -1,5 +1,6 @@
 """What an output's geometry column is: one type with its SRID, and how the input becomes it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -7,6 +8,7 @@ from psycopg import sql
 
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
+from geocrew.errors import UserError
 
 _DIMENSIONS = {
     "POINT": 0,
@@ -49,10 +51,13 @@ class OutputGeometry:
         """Return the expression `shape` as a value of this type."""
         return shape if self.unchanged else self.force(shape)
 
+    def straight(self, shape: sql.Composable) -> sql.Composable:
+        """Return `shape` without curves."""
+        return sql.SQL("ST_CurveToLine({})").format(shape) if self.linearises else shape
+
     def force(self, shape: sql.Composable) -> sql.Composable:
         """Return `shape`, of whatever type, as a value of this one."""
-        if self.linearises:
-            shape = sql.SQL("ST_CurveToLine({})").format(shape)
+        shape = self.straight(shape)
         force = sql.SQL("ST_Force3DZ({})" if self.has_z else "ST_Force2D({})")
         shape = force.format(shape)
         if self.type in _MULTI:
@@ -90,11 +95,26 @@ def _target(kinds: set[str], dimension: int | None) -> LiteralString:
 
 
 def _kinds_present(connection: Connection, layer: Layer) -> tuple[set[str], bool, bool]:
-    """Return the geometry types in the rows, and whether any has Z, any has M."""
+    """Return the geometry types in the rows, and whether any has Z, any has M; checks their SRIDs."""
     query = sql.SQL(
-        "SELECT DISTINCT GeometryType(ST_Force2D({0})), ST_Zmflag({0}) FROM {1} AS s"
-        " WHERE {0} IS NOT NULL"
+        "SELECT GeometryType(ST_Force2D({0})), ST_Zmflag({0}), ST_SRID({0}), count(*) FROM {1} AS s"
+        " WHERE {0} IS NOT NULL GROUP BY 1, 2, 3"
     )
     rows = connection.execute(query.format(layer.shape("s"), layer.relation)).fetchall()
-    flags = {flag for _, flag in rows}  # 0 is XY, 1 XYM, 2 XYZ, 3 XYZM
-    return {kind for kind, _ in rows}, bool(flags & {2, 3}), bool(flags & {1, 3})
+    srids: Counter[int] = Counter()
+    for _, _, srid, count in rows:
+        srids[srid] += count
+    _check_srids(layer, srids)
+    flags = {row[1] for row in rows}  # 0 is XY, 1 XYM, 2 XYZ, 3 XYZM
+    return {row[0] for row in rows}, bool(flags & {2, 3}), bool(flags & {1, 3})
+
+
+def _check_srids(layer: Layer, srids: Counter[int]) -> None:
+    """Raise UserError, with the count of each, where rows are not all in the dataset's SRID."""
+    if set(srids) <= {layer.srid}:
+        return
+    counts = ", ".join(f"SRID {each}: {count} rows" for each, count in sorted(srids.items()))
+    raise UserError(
+        f'{layer.described} has SRID {layer.srid}, but its column "{layer.geometry_column}" holds'
+        f" {counts}; give all rows one SRID, and register the table again if it is another"
+    )

@@ -6,7 +6,7 @@ from typing import cast
 
 from psycopg import sql
 
-from geocrew.datasets import catalog
+from geocrew.datasets import catalog, reference_systems
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.fields import Field, FieldType, column_field, property_field
 from geocrew.db import Connection, statement
@@ -97,7 +97,8 @@ def open_layer(connection: Connection, dataset_id: int, user_id: int) -> Layer:
     dataset = catalog.get(connection, dataset_id, user_id)
     if dataset.schema_name is None or dataset.table_name is None or dataset.geometry_column is None:
         raise UserError(f"dataset {dataset_id} is {_article(dataset.kind)}, not a dataset of features")
-    names = {"schema": dataset.schema_name, "table": dataset.table_name, "srid": dataset.srid}
+    srid = dataset.srid or 0
+    names = {"schema": dataset.schema_name, "table": dataset.table_name, "srid": srid}
     relation = connection.execute(statement(_SQL, "relation"), names).fetchone()
     if relation is None:
         raise NotFound(
@@ -105,7 +106,7 @@ def open_layer(connection: Connection, dataset_id: int, user_id: int) -> Layer:
             f"{dataset.schema_name}.{dataset.table_name}, is not there any more"
         )
     columns = connection.execute(statement(_SQL, "columns"), names).fetchall()
-    return _layer(dataset, relation[0], relation[1], columns)
+    return _layer(dataset, relation[1], reference_systems.check(connection, srid), columns)
 
 
 def _layer(

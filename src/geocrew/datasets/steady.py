@@ -1,9 +1,13 @@
-"""One view of the data for several statements."""
+"""One view of the data for several statements, and a plain word where it changed between them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg import errors
+
+from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
+from geocrew.errors import SourceChanged
 
 
 @contextmanager
@@ -12,3 +16,12 @@ def steady(connection: Connection) -> Iterator[None]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+@contextmanager
+def watched(layer: Layer) -> Iterator[None]:
+    """Run the block; a table or column of `layer` that is suddenly missing raises SourceChanged."""
+    try:
+        yield
+    except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+        raise SourceChanged(f"{layer.described} was changed while the job was reading it") from error

@@ -1,5 +1,6 @@
 """Distances as users write them, in the unit in which a layer measures."""
 
+import math
 from typing import Literal
 
 import pyproj
@@ -19,6 +20,13 @@ def measured(connection: Connection, layer: Layer, distance: float, unit: Distan
 
     Raises InvalidParameters for degrees, and for metres where the layer's unit is not known.
     """
+    reach = _measured(connection, layer, distance, unit)
+    if not math.isfinite(reach):
+        raise InvalidParameters([f'distance {distance:g} with distance_unit "{unit}" is too large'])
+    return reach
+
+
+def _measured(connection: Connection, layer: Layer, distance: float, unit: DistanceUnit) -> float:
     if layer.geographic:
         if unit == "dataset":
             reason = f'distance_unit "dataset" would be degrees in {layer.described} (EPSG:{layer.srid})'
