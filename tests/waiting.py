@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], seconds: float = 30.0, what: str = "") -> T:
+def wait_for(look: Callable[[], T | None], seconds: float = 30.0, what: str = "") -> T:
     """Return the first true value of `look`, asked every 10 ms; fail after `seconds`."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while True:

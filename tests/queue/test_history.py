@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from geocrew.db import Connection
 from geocrew.errors import LeaseLost, UserError
 from geocrew.queue import consume, observe, produce
-from geocrew.queue.consume import Claim
-from geocrew.queue.job import FINAL
+from geocrew.queue.job import FINAL, Claim
 from geocrew.queue.rescue import rescue
 
+KINDS = ["enqueue", "claim", "complete", "fail", "later", "back", "cancel", "lapse", "retry"]
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from(
-            ["enqueue", "claim", "complete", "fail", "later", "back", "cancel", "lapse", "retry"]
-        ),
+        st.sampled_from(KINDS),
         st.integers(0, 20),
     ),
     max_size=40,
@@ -40,7 +38,7 @@ class Model:
             self.claims += consume.claim(self.connection, ["play"], "w", 60, 1)
         elif move == "lapse":
             self.connection.execute(
-                "UPDATE background_jobs SET leased_until = now() - interval '1 s' WHERE status = 'running'"
+                "UPDATE background_jobs SET leased_until = 'yesterday' WHERE lease IS NOT NULL"
             )
             rescue(self.connection)
         elif move in ("cancel", "retry") and self.jobs:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 import geocrew
 from geocrew.db import Connection, statement
+from geocrew.queue.consume import claim
 
-_PACKAGES = ("geocrew.queue.sql", "geocrew.datasets.sql")
+_PACKAGES = ("geocrew.queue.sql", "geocrew.datasets.sql", "geocrew.cli.sql")
 _SAMPLES: dict[str, Any] = {
     "id": 1,
     "ids": [1],
@@ -39,6 +38,8 @@ _SAMPLES: dict[str, Any] = {
     "srid": 4326,
     "kind": "table",
     "outcome": "failed",
+    "relation": 1,
+    "code": 1,
 }
 
 
@@ -51,14 +52,23 @@ def _statements() -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("package", "name"), _statements())
-def test_statement_is_planned(connection: Connection, package: str, name: str) -> None:
-    text = statement(package, name)
-    assert text.startswith("-- "), "a statement says in its first line what it does"
-    names = set(re.findall(r"%\((\w+)\)s", text))
-    # What is not among the samples is nullable, or text.
-    values = {each: _SAMPLES.get(each, None if each in _NULLABLE else "text") for each in names}
-    connection.execute(b"EXPLAIN " + text.encode(), values)
+def test_statements_are_planned(connection: Connection) -> None:
+    for package, name in _statements():
+        text = statement(package, name)
+        assert text.startswith("-- "), f"{name}.sql says in its first line what it does"
+        names = set(re.findall(r"%\((\w+)\)s", text))
+        # What is not among the samples is nullable, or text.
+        values = {each: _SAMPLES.get(each, None if each in _NULLABLE else "text") for each in names}
+        connection.execute(b"EXPLAIN " + text.encode(), values)
+
+
+def test_statements_are_loaded_once() -> None:
+    root = Path(geocrew.__file__).parent
+    for package, name in _statements():
+        folder = root / package.removeprefix("geocrew.").removesuffix(".sql").replace(".", "/")
+        sources = "".join(path.read_text() for path in folder.rglob("*.py"))
+        loads = re.findall(rf'(?:statement\((?:_SQL|"{package}")|_first\(connection), "{name}"', sources)
+        assert len(loads) == 1, f"{name}.sql is loaded {len(loads)} times"
 
 
 _NULLABLE = {
@@ -67,21 +77,10 @@ _NULLABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("package", "name"), _statements())
-def test_statement_is_loaded_once(package: str, name: str) -> None:
-    root = Path(geocrew.__file__).parent
-    folder = root / package.removeprefix("geocrew.").removesuffix(".sql").replace(".", "/")
-    sources = "".join(path.read_text() for path in folder.rglob("*.py"))
-    loads = re.findall(
-        rf'(?:statement|_first|_one|_many)\(\s*(?:\w+,\s*)?(?:_SQL|"{package}"),\s*"{name}"', sources
-    )
-    loads += re.findall(rf'_first\(connection, "{name}"', sources)
-    assert len(loads) == 1
-
-
 def test_claim_reads_its_index_alone(connection: Connection) -> None:
     connection.execute(
-        "INSERT INTO background_jobs (job_type, status, params, attempt, started_at, finished_at, result, progress)"
+        "INSERT INTO background_jobs"
+        " (job_type, status, params, attempt, started_at, finished_at, result, progress)"
         " SELECT 'play', 'completed', '{}', 1, now(), now(), '{}', 100 FROM generate_series(1, 20000)"
     )
     connection.execute(
@@ -105,8 +104,6 @@ def test_claim_reads_its_index_alone(connection: Connection) -> None:
 
 
 def test_claim_takes_priority_then_age(connection: Connection) -> None:
-    from geocrew.queue.consume import claim
-
     connection.execute(
         "INSERT INTO background_jobs (job_type, priority, run_at) VALUES"
         " ('a', 0, now() - interval '1 h'), ('a', 5, now()), ('b', 0, now() - interval '2 h'),"

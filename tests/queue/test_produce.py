@@ -8,11 +8,12 @@ import pytest
 from geocrew.db import Connection, connect
 from geocrew.errors import NotFound, UserError
 from geocrew.queue import consume, observe, produce
+from geocrew.queue.job import Claim
 from geocrew.queue.presence import register_types
 from geocrew.queue.rescue import reject_unknown, rescue
 
 
-def _claim(connection: Connection) -> consume.Claim:
+def _claim(connection: Connection) -> Claim:
     (claim,) = consume.claim(connection, ["play"], "worker", 60, 1)
     return claim
 
@@ -136,7 +137,8 @@ def test_states_move_along_drawn_edges_only(connection: Connection) -> None:
     consume.complete(connection, claim.id, claim.lease, {})
     with pytest.raises(psycopg.errors.CheckViolation, match="cannot go from completed to queued"):
         connection.execute(
-            "UPDATE background_jobs SET status = 'queued', finished_at = NULL, result = NULL, progress = 0"
+            "UPDATE background_jobs"
+            " SET status = 'queued', finished_at = NULL, result = NULL, progress = 1"
         )
 
 

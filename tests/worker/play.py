@@ -74,9 +74,14 @@ def _act(params: PlayParams, context: Context) -> None:
         "transient": lambda: _raise(TransientError("come again")),
         "bug": lambda: _raise(ZeroDivisionError("secret detail")),
         "user_error": lambda: _raise(UserError("act is not what you want")),
-        "talk": lambda: [context.log(f"line {number}") for number in range(3000)],
+        "talk": lambda: _talk(context),
     }
     acts[params.act]()
+
+
+def _talk(context: Context) -> None:
+    for number in range(3000):
+        context.log(f"line {number}")
 
 
 def _raise(error: Exception) -> None:

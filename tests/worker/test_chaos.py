@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -47,8 +48,7 @@ def test_every_job_ends_once_with_one_dataset(
 
 def _kill_a_child(worker: int, dice: random.Random) -> None:
     with suppress(FileNotFoundError, ProcessLookupError, IndexError):
-        with open(f"/proc/{worker}/task/{worker}/children") as children:
-            pids = children.read().split()
+        pids = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
         os.kill(int(dice.choice(pids)), signal.SIGKILL)
 
 
@@ -72,7 +72,8 @@ def _open_jobs(connection: Connection) -> int:
 def _check_history(connection: Connection, jobs: list[int]) -> None:
     """Every completed job has one dataset whose table is there, every other has none."""
     rows = connection.execute(
-        "SELECT job.id, job.status, job.error_message, count(dataset.id), count(to_regclass('public.' || table_name))"
+        "SELECT job.id, job.status, job.error_message, count(dataset.id),"
+        " count(to_regclass('public.' || table_name))"
         " FROM background_jobs AS job LEFT JOIN geocrew.datasets AS dataset ON dataset.job_id = job.id"
         " GROUP BY job.id"
     ).fetchall()

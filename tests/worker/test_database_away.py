@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from geocrew.db import Connection, connect
+from geocrew.db import connect
 from geocrew.schema.migrate import migrate
 from tests.waiting import wait_for
 from tests.worker.processes import Workers, datasets_of, final, play, running, staged

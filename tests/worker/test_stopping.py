@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from geocrew.db import Connection, connect
 from geocrew.errors import LeaseLost
 from geocrew.queue import consume, observe, produce
+from geocrew.queue.rescue import rescue
 from tests.waiting import wait_for
 from tests.worker.processes import (
     Workers,
@@ -129,11 +131,10 @@ def test_killing_the_worker_takes_children_and_backends_along(
 def test_rescue_with_default_settings_takes_15_seconds_at_most(
     connection: Connection, workers: Workers
 ) -> None:
-    defaults = {"GEOCREW_LEASE_SECONDS": "10", "GEOCREW_SWEEP_SECONDS": "3"}
-    doomed = workers.start(**defaults)
+    doomed = workers.start(GEOCREW_LEASE_SECONDS="10", GEOCREW_SWEEP_SECONDS="3")
     job_id = play(connection, "burn", good_from_attempt=2)
     running(connection, job_id)
-    workers.start(**defaults)
+    workers.start(GEOCREW_LEASE_SECONDS="10", GEOCREW_SWEEP_SECONDS="3")
     killed = time.monotonic()
     doomed.process.kill()
     wait_for(lambda: starts(connection, job_id) == 2, 15, "the second start")
@@ -165,8 +166,6 @@ def test_every_write_of_a_lost_lease_is_refused(connection: Connection) -> None:
     job_id = produce.enqueue(connection, "play", {})
     (first,) = consume.claim(connection, ["play"], "one", 0.0, 1)
     connection.execute("UPDATE background_jobs SET leased_until = now() - interval '1 s'")
-    from geocrew.queue.rescue import rescue
-
     assert [row[0] for row in rescue(connection)] == [job_id]
     (second,) = consume.claim(connection, ["play"], "two", 60.0, 1)
     before = observe.get(connection, job_id)
@@ -201,7 +200,7 @@ def test_worker_outlives_its_sessions(connection: Connection, workers: Workers) 
     running(connection, slow)
     ended = connection.execute(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE application_name LIKE 'geocrew worker%' OR application_name LIKE 'geocrew listen%'"
+        " WHERE application_name SIMILAR TO 'geocrew (worker|listen)%' AND datname = current_database()"
     ).fetchone()
     assert ended is not None
     assert ended[0] >= 2
@@ -215,7 +214,8 @@ def test_job_is_retried_when_its_backend_is_killed(connection: Connection, worke
     job_id = play(connection, "sql", seconds=60, good_from_attempt=2)
     running(connection, job_id)
     connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'geocrew job%'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'geocrew job%' AND datname = current_database()"
     )
     job = final(connection, job_id)
     assert (job.status, job.attempt) == ("completed", 2)
@@ -240,7 +240,7 @@ def test_poll_finds_jobs_when_nobody_listens(connection: Connection, workers: Wo
 
 def test_parent_has_one_thread(workers: Workers) -> None:
     worker = workers.start()  # before its first fork, for OpenBLAS ends its threads when a process forks
-    assert os.listdir(f"/proc/{worker.pid}/task") == [str(worker.pid)]
+    assert [each.name for each in Path(f"/proc/{worker.pid}/task").iterdir()] == [str(worker.pid)]
 
 
 def test_lost_connection_is_a_psycopg_error() -> None:

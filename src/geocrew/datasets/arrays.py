@@ -86,7 +86,9 @@ def _take(pending: bytearray, record: np.dtype[Any], types: Mapping[str, ArrayTy
     rows = np.frombuffer(bytes(pending[: count * record.itemsize]), record)
     del pending[: count * record.itemsize]
     if not (rows["columns"] == len(types)).all():
-        raise ValueError(f"the query has {rows['columns'][0]} columns, not those named: {', '.join(types)}")
+        raise ValueError(
+            f"the query has {rows['columns'][0]} columns, not those named: {', '.join(types)}"
+        )
     for name in types:
         if not (rows[f"length of {name}"] == record[name].itemsize).all():
             raise ValueError(f"column {name} has a NULL or is not {types[name]}")

@@ -9,10 +9,9 @@ from psycopg import sql
 from geocrew.datasets import catalog, reference_systems
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.fields import Field, FieldType, column_field, property_field
-from geocrew.db import Connection, statement
+from geocrew.datasets.relation import Relation, find_relation
+from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, UserError
-
-_SQL = "geocrew.datasets.sql"
 
 
 @dataclass(frozen=True)
@@ -98,35 +97,32 @@ def open_layer(connection: Connection, dataset_id: int, user_id: int) -> Layer:
     if dataset.schema_name is None or dataset.table_name is None or dataset.geometry_column is None:
         raise UserError(f"dataset {dataset_id} is {_article(dataset.kind)}, not a dataset of features")
     srid = dataset.srid or 0
-    names = {"schema": dataset.schema_name, "table": dataset.table_name, "srid": srid}
-    relation = connection.execute(statement(_SQL, "relation"), names).fetchone()
+    relation = find_relation(connection, dataset.schema_name, dataset.table_name)
     if relation is None:
         raise NotFound(
             f"the table of dataset {dataset_id}, "
             f"{dataset.schema_name}.{dataset.table_name}, is not there any more"
         )
-    columns = connection.execute(statement(_SQL, "columns"), names).fetchall()
-    return _layer(dataset, relation[1], reference_systems.check(connection, srid), columns)
+    return _layer(dataset, relation, reference_systems.check(connection, srid))
 
 
-def _layer(
-    dataset: Dataset, kind: str, geographic: bool, rows: list[tuple[str, str, str, str | None]]
-) -> Layer:
-    columns = tuple(column_field(name, sql_type, type_name) for name, sql_type, type_name, _ in rows)
+def _layer(dataset: Dataset, relation: Relation, geographic: bool) -> Layer:
+    columns = tuple(column_field(each.name, each.sql_type, each.type_name) for each in relation.columns)
     by_name = {each.name: each for each in columns}
-    geometry = [row for row in rows if row[0] == dataset.geometry_column]
-    if not geometry or geometry[0][2] != "geometry":
+    geometry = relation.column(dataset.geometry_column)
+    if geometry is None or geometry.type_name != "geometry":
         raise UserError(f'dataset {dataset.id} has lost its geometry column "{dataset.geometry_column}"')
     return Layer(
         dataset=dataset,
         schema=cast(str, dataset.schema_name),
         table=cast(str, dataset.table_name),
-        relation_kind=kind,
+        relation_kind=relation.kind,
         columns=columns,
         fields=tuple(_fields(dataset, columns)),
         key=by_name.get(dataset.key_column) if dataset.key_column else None,
         geometry_column=cast(str, dataset.geometry_column),
-        geometry_type=geometry[0][3] or "Geometry",
+        # A column that does not fix its SRID promises nothing about its type either.
+        geometry_type=geometry.geometry_type if geometry.srid == dataset.srid else "Geometry",
         srid=dataset.srid or 0,
         geographic=geographic,
     )

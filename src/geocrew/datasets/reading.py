@@ -8,10 +8,9 @@ import pyarrow as pa
 from psycopg import sql
 
 from geocrew.datasets.catalog import Dataset
+from geocrew.datasets.relation import find_relation
 from geocrew.datasets.source import BATCH_ROWS
-from geocrew.db import Connection, statement
-
-_SQL = "geocrew.datasets.sql"
+from geocrew.db import Connection
 
 # Types whose values travel as they are; times count from 1970 in SQL, since Python's own calendar
 # ends in 9999.
@@ -100,11 +99,10 @@ def reading(connection: Connection, dataset: Dataset, shape: str, *, finite: boo
 
     With `finite`, numbers that JSON lacks (NaN, infinity) are read as NULL.
     """
-    place = {"schema": dataset.schema_name, "table": dataset.table_name}
-    found = connection.execute(statement(_SQL, "relation"), place).fetchone()
-    relation = {"relation": found[0] if found else 0}
+    relation = find_relation(connection, dataset.schema_name, dataset.table_name)
     attributes: list[Attribute] = []
-    for name, kind, _, _ in connection.execute(statement(_SQL, "relation_columns"), relation):
+    for column in relation.columns if relation is not None else ():
+        name, kind = column.name, column.type_name
         if name == dataset.properties_column:
             attributes += _keys(name, dataset.properties_fields or {})
         elif name != dataset.geometry_column:

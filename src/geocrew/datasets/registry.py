@@ -1,6 +1,6 @@
 """Make a dataset of a relation that is already there: table, view, foreign table or partitions."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -8,6 +8,7 @@ import psycopg
 from geocrew.datasets import catalog, properties, reference_systems
 from geocrew.datasets.catalog import OPERATOR, Dataset, Kind
 from geocrew.datasets.describe import describe
+from geocrew.datasets.relation import Column, find_relation
 from geocrew.db import Connection, statement
 from geocrew.errors import NotFound, RefusedInput, UserError
 
@@ -19,14 +20,6 @@ _KINDS: dict[str, Kind] = {
     "v": "view",
     "m": "materialized_view",
 }
-
-
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    type: str
-    srid: int
-    geometry_type: str
 
 
 def register(
@@ -55,26 +48,23 @@ def register(
 def _register(
     connection: Connection, schema: str, table: str, name: str, geometry_column: str | None, user_id: int
 ) -> Dataset:
-    place = {"schema": schema, "table": table}
-    found = connection.execute(statement(_SQL, "relation"), place).fetchone()
-    if found is None or found[1] not in _KINDS:
+    relation = find_relation(connection, schema, table)
+    if relation is None or relation.kind not in _KINDS:
         raise NotFound(f'there is no table or view "{table}" in schema "{schema}"')
+    place = {"schema": schema, "table": table}
     known = connection.execute(statement(_SQL, "registered"), place).fetchone()
     if known is not None:
         raise UserError(f'"{schema}"."{table}" is dataset {known[0]} already')
-    relation = {"relation": found[0]}
-    columns = [
-        _Column(*row) for row in connection.execute(statement(_SQL, "relation_columns"), relation)
-    ]
+    columns = relation.columns
     chosen = _choose(columns, f'"{schema}"."{table}"', geometry_column)
     described = describe(connection, schema, table, chosen.name, chosen.srid)
     reference_systems.check(connection, described.srid)
-    key = connection.execute(statement(_SQL, "relation_key"), relation).fetchone()
+    key = connection.execute(statement(_SQL, "relation_key"), {"relation": relation.oid}).fetchone()
     dataset = Dataset(
         id=catalog.reserve(connection, name, user_id),
         user_id=user_id,
         name=name[:200],
-        kind=_KINDS[found[1]],
+        kind=_KINDS[relation.kind],
         registered=True,
         schema_name=schema,
         table_name=table,
@@ -91,9 +81,9 @@ def _register(
     return dataset
 
 
-def _choose(columns: list[_Column], relation: str, wanted: str | None) -> _Column:
+def _choose(columns: Sequence[Column], relation: str, wanted: str | None) -> Column:
     """Return the geometry column, or raise RefusedInput listing them."""
-    geometries = [each for each in columns if each.type == "geometry"]
+    geometries = [each for each in columns if each.type_name == "geometry"]
     names = ", ".join(f'"{each.name}"' for each in geometries)
     if wanted is not None:
         chosen = [each for each in geometries if each.name == wanted]
@@ -108,7 +98,7 @@ def _choose(columns: list[_Column], relation: str, wanted: str | None) -> _Colum
         )
     if geometries:
         return geometries[0]
-    geographies = [each.name for each in columns if each.type == "geography"]
+    geographies = [each.name for each in columns if each.type_name == "geography"]
     if geographies:
         raise RefusedInput(
             f'{relation} holds the geography column "{geographies[0]}"; register a view that casts it: '
@@ -117,16 +107,16 @@ def _choose(columns: list[_Column], relation: str, wanted: str | None) -> _Colum
     raise RefusedInput(f"{relation} has no geometry column")
 
 
-def _geometry_type(column: _Column, found: str) -> str:
+def _geometry_type(column: Column, found: str) -> str:
     """Prefer the declared type, in the spelling of a typmod; Geometry declares nothing."""
     declared = column.geometry_type
     return found if declared in ("", "Geometry") else declared
 
 
 def _properties(
-    connection: Connection, schema: str, table: str, columns: list[_Column]
+    connection: Connection, schema: str, table: str, columns: Sequence[Column]
 ) -> dict[str, Any]:
-    types = {each.name: each.type for each in columns}
+    types = {each.name: each.type_name for each in columns}
     if not (types.get("properties") == "jsonb" and types.get("geom") == "geometry" and "id" in types):
         return {"source": {"format": "PostGIS table", "notes": []}}
     found = properties.scan(connection, schema, table, "properties")

@@ -7,6 +7,7 @@ from psycopg import sql
 
 from geocrew.datasets import catalog
 from geocrew.datasets.catalog import Dataset
+from geocrew.datasets.relation import find_relation
 from geocrew.db import Connection, statement
 from geocrew.errors import UserError
 
@@ -42,11 +43,10 @@ def _relation(dataset: Dataset) -> sql.Identifier:
 
 
 def _dependants(connection: Connection, dataset: Dataset) -> str:
-    place = {"schema": dataset.schema_name, "table": dataset.table_name}
-    found = connection.execute(statement(_SQL, "relation"), place).fetchone()
-    if found is None:
+    relation = find_relation(connection, dataset.schema_name, dataset.table_name)
+    if relation is None:
         return "something is"
-    rows = connection.execute(statement(_SQL, "dependants"), {"relation": found[0]}).fetchall()
+    rows = connection.execute(statement(_SQL, "dependants"), {"relation": relation.oid}).fetchall()
     names = [
         f'dataset {number} ("{schema}"."{view}")' if number else f'the view "{schema}"."{view}"'
         for schema, view, number in rows

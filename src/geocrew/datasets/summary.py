@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from geocrew.datasets.layer import Layer
-from geocrew.db import Connection, statement
+from geocrew.datasets.relation import find_relation
+from geocrew.db import Connection
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,9 @@ def summarise(
         " ST_Extent({shape}) AS extent FROM {relation}) AS summary"
     )
     row = connection.execute(query.format(shape=shape, relation=relation)).fetchone()
-    column = connection.execute(
-        statement("geocrew.datasets.sql", "geometry_column"),
-        {"schema": schema, "table": table, "column": geometry_column},
-    ).fetchone()
+    found = find_relation(connection, schema, table)
+    column = found.column(geometry_column) if found is not None else None
     if row is None or column is None:
         raise LookupError(f"{schema}.{table} has no column {geometry_column}")
     rows, nulls, *bbox = row
-    return Summary(column[0], column[1], rows, nulls, None if bbox[0] is None else bbox)
+    return Summary(column.geometry_type, column.srid, rows, nulls, None if bbox[0] is None else bbox)

@@ -1,17 +1,13 @@
--- The columns of a relation in order, with what PostGIS knows of a geometry column's type and SRID.
-SELECT attribute.attname AS name,
-    format_type(attribute.atttypid, attribute.atttypmod) AS sql_type,
-    COALESCE(base.typname, kind.typname) AS type_name,
-    -- A column that does not fix its SRID promises nothing about its type either.
-    CASE
-        WHEN COALESCE(base.typname, kind.typname) <> 'geometry' THEN NULL
-        WHEN postgis_typmod_srid(attribute.atttypmod) IS DISTINCT FROM %(srid)s::integer THEN 'Geometry'
-        ELSE postgis_typmod_type(attribute.atttypmod)
-    END AS geometry_type
-FROM pg_attribute AS attribute
-JOIN pg_type AS kind ON kind.oid = attribute.atttypid
-LEFT JOIN pg_type AS base ON base.oid = kind.typbasetype
-WHERE attribute.attrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(table)s::text))
-    AND attribute.attnum > 0
-    AND NOT attribute.attisdropped
-ORDER BY attribute.attnum
+-- Columns in order, with their base type, and for shapes the type and SRID that the column is declared with.
+SELECT a.attname::text AS name,
+    format_type(a.atttypid, a.atttypmod) AS sql_type,
+    COALESCE(b.typname, t.typname)::text AS type_name,
+    CASE WHEN COALESCE(b.typname, t.typname) IN ('geometry', 'geography')
+        THEN postgis_typmod_type(a.atttypmod) ELSE '' END AS geometry_type,
+    CASE WHEN COALESCE(b.typname, t.typname) IN ('geometry', 'geography')
+        THEN postgis_typmod_srid(a.atttypmod) ELSE 0 END AS srid
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type AS b ON b.oid = NULLIF(t.typbasetype, 0)
+WHERE a.attrelid = %(relation)s::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
