@@ -20,7 +20,9 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Environment variables `GEOCREW_…`, described in docs/settings.md."""
 
-    model_config = SettingsConfigDict(env_prefix="GEOCREW_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="GEOCREW_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     database_url: str | None = Field(
         None,

@@ -26,7 +26,9 @@ def test_demo_runs_from_nothing_and_again(private: Command) -> None:
     assert private("db", "stop").code == 0
 
 
-def test_demo_fails_where_a_job_does(private: Command) -> None:
-    answer = private("demo", GEOCREW_JOB_TIMEOUT_SECONDS="0.001")
+def test_demo_on_a_given_database_fails_where_a_job_does(geocrew: Command) -> None:
+    answer = geocrew("demo", GEOCREW_JOB_TIMEOUT_SECONDS="0.001")
     assert answer.code == 3
     assert "0.001 seconds, the job's timeout" in answer.out
+    assert "the database goes on running" not in answer.out
+    assert "starting the private database" not in answer.err

@@ -37,14 +37,20 @@ def test_a_dead_worker_comes_back_and_the_lines_tell_whose_they_are(geocrew: Com
 def test_kill_9_takes_the_workers_along(geocrew: Command, connection: Connection) -> None:
     up = _start(geocrew)
     workers = up.children()
-    up.end(signal.SIGKILL)
-    wait_for(lambda: not any(alive(pid) for pid in workers), 20, f"the end of {workers}")
+    try:
+        up.end(signal.SIGKILL)
+        wait_for(lambda: not any(alive(pid) for pid in workers), 20, f"the end of {workers}")
+    finally:
+        for pid in filter(alive, workers):
+            os.kill(pid, signal.SIGKILL)
     # They were asked to go, and signed off.
     assert connection.execute("SELECT count(*) FROM geocrew.workers").fetchone() == (0,)
 
 
 def test_ctrl_c_stops_workers_then_the_database_that_it_started(private: Command) -> None:
     up = _start(private)
+    # A terminal sends Ctrl-C to the whole group; workers hear of it from `up`, once.
+    assert os.getpgid(up.process.pid) not in {os.getpgid(pid) for pid in up.children()}
     assert private("db", "status", "--json").document["state"] == "running"
     assert up.end(signal.SIGINT) == 0
     said = up.err.read_text()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from geocrew import analyses
 from geocrew.analysis import Analysis, Params
 from geocrew.cli.values import read_values
 from geocrew.datasets import catalog
@@ -61,6 +62,14 @@ def test_a_dataset_goes_by_name(connection: Connection, tmp_path: Path) -> None:
     (tmp_path / "shape.json").write_text(json.dumps({"a": [1]}))
     given = ["dataset_id=a = name", f"shape=@{tmp_path / 'shape.json'}"]
     assert read_values(ANALYSIS, given, connection) == {"dataset_id": dataset_id, "shape": {"a": [1]}}
+
+
+def test_a_value_that_cannot_be_read_is_one_mistake(connection: Connection) -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        read_values(
+            analyses.find("outlier_analysis"), ["dataset_id=nowhere", "value_field=a"], connection
+        )
+    assert caught.value.problems == ['dataset_id: no dataset is named "nowhere"']
 
 
 def test_all_mistakes_come_together(connection: Connection, tmp_path: Path) -> None:
