@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from geocrew import analyses
+from geocrew import analyses, publication
 from geocrew.analysis import Level, Params, Product
 from geocrew.datasets import catalog, staging
 from geocrew.datasets.catalog import OPERATOR, Dataset
-from geocrew.datasets.output import GEOMETRY, ID
 from geocrew.datasets.staging import Staging
-from geocrew.datasets.summary import summarise
 from geocrew.db import Connection
 
 Row = dict[str, Any]
@@ -27,6 +26,8 @@ class DirectContext:
     connection: Connection
     user_id: int = OPERATOR
     staging: Staging = field(default_factory=lambda: Staging(0, uuid4()))
+    raster_dir: Path = Path("/nonexistent")
+    raster_dir: Path = Path("/nonexistent")
     on_progress: Callable[[float, str], object] = lambda _share, _message: None
     steps: list[tuple[float, str]] = field(default_factory=list)
     lines: list[tuple[str, Level]] = field(default_factory=list)
@@ -76,16 +77,20 @@ def run_analysis(
     params: Any,
     *,
     user_id: int = OPERATOR,
+    raster_dir: Path = Path("/nonexistent"),
     on_progress: Callable[[float, str], object] = lambda _share, _message: None,
 ) -> Run:
     """Do what a worker's child does with a job, but for the queue."""
     analysis = analyses.find(job_type)
     parsed: Params = analysis.parse(params)
     catalog.check_output(connection, parsed.output_dataset_id, user_id)
-    context = DirectContext(connection, user_id, on_progress=on_progress)
+    context = DirectContext(connection, user_id, raster_dir=raster_dir, on_progress=on_progress)
     try:
         product = analysis.run(parsed, context)
-        dataset = _publish(context, parsed, product)
+        source = {"job_type": job_type, "params": params}
+        draft = publication.draft(connection, product, parsed, user_id, source)
+        with connection.transaction():
+            dataset = publication.publish(connection, draft, product, context.staging)
     finally:
         staging.clear(connection, context.staging)
     return Run(dataset, product, dict(product.counts), context)
@@ -95,30 +100,3 @@ def rows_of(connection: Connection, relation: sql.Composable) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         query = sql.SQL("SELECT *, ST_AsEWKT(geom) AS geom FROM {} ORDER BY id")
         return cursor.execute(query.format(relation)).fetchall()
-
-
-def _publish(context: DirectContext, params: Params, product: Product) -> Dataset:
-    connection, staged = context.connection, product.staged
-    summary = summarise(connection, staging.SCHEMA, staged.table, GEOMETRY, product.described)
-    with connection.transaction():
-        reserved = params.output_dataset_id
-        dataset_id = reserved or catalog.reserve(connection, product.name, context.user_id)
-        table = f"spatial_data_{dataset_id}"
-        staging.publish(connection, staged.table, staged.kind, "public", table)
-        dataset = Dataset(
-            id=dataset_id,
-            user_id=context.user_id,
-            name=params.output_name or product.name,
-            kind=staged.kind,
-            schema_name="public",
-            table_name=table,
-            key_column=ID,
-            geometry_column=GEOMETRY,
-            geometry_type=summary.geometry_type,
-            srid=summary.srid,
-            row_count=summary.row_count,
-            null_geometry_count=summary.null_geometry_count,
-            bbox=summary.bbox,
-        )
-        catalog.add(connection, dataset)
-    return dataset

@@ -4,14 +4,16 @@ import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from geocrew.datasets.build import OutputMode, Staged
-from geocrew.datasets.features import OnInvalid
+from geocrew.datasets.features import Features, OnInvalid
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters
@@ -62,6 +64,7 @@ class Context(Protocol):
     connection: Connection
     user_id: int
     staging: Staging
+    raster_dir: Path
 
     def progress(self, share: float, message: str) -> None:
         """Say how much of the work is done, 0 to 1, and what is being done."""
@@ -72,13 +75,13 @@ class Context(Protocol):
 
 @dataclass(frozen=True)
 class Product:
-    """What a run has built: a staged relation, a readable name, and what to say of it.
+    """What a run has built: a staged relation or raster, a readable name, and what to say of it.
 
     `described` is the relation that stands for the output's extent and rows where counting the output
     itself would compute it (a view); None: the output itself. `note` advises the user.
     """
 
-    staged: Staged
+    staged: Staged | StagedRaster
     name: str
     counts: Mapping[str, Any]
     described: Layer | None = None
@@ -147,7 +150,7 @@ def _sentence(error: ErrorDetails, params: type[Params]) -> str:
         return f'unknown parameter "{name}"{hint}; parameters: {", ".join(known)}'
     if error["type"] == "missing":
         return f"{name} is required"
-    reason = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    reason = error["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
     return f"{name} {reason}, not {_shown(error['input'])}"
 
 
@@ -157,13 +160,39 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def balance(rows_in: int, rows_out: int, failed: int = 0) -> dict[str, int]:
-    """Return the balance sheet of a result that drops no row for its place or shape."""
+def balance(features: Features, rows_out: int) -> dict[str, Any]:
+    """Return the balance sheet of a result with a row for each row of its input that is kept.
+
+    `failed` counts the rows left out for invalid shapes, `dropped` names the first thousand.
+    """
+    repaired, skipped = features.mending
     return {
-        "rows_in": rows_in,
+        "n_repaired": repaired,
+        "n_skipped": skipped,
+        "rows_in": rows_out + skipped,
         "rows_out": rows_out,
         "dropped_outside": 0,
         "dropped_empty": 0,
         "dropped_lower_dimension": 0,
-        "failed": failed,
+        "failed": skipped,
+        "dropped": list(features.dropped),
     }
+
+
+def notes(features: Features, output_mode: OutputMode) -> list[str]:
+    """Say what became of shapes on the way to the output, and what a view costs its readers."""
+    said = []
+    if features.lost:
+        said.append(f"{features.lost} invalid shapes could not be repaired and are NULL in the output")
+    if features.geometry.drops_m:
+        said.append("M values of the shapes are not kept")
+    if features.geometry.linearises:
+        said.append("curves were replaced by short straight lines")
+    if output_mode == "view":
+        computed = not features.geometry.unchanged or features.invalid > 0
+        why = " and, as its shapes are computed, cannot use the spatial index" if computed else ""
+        said.append(
+            f"the view computes its results anew whenever it is read{why}; "
+            'output_mode "materialized_view" stores them with a spatial index'
+        )
+    return said

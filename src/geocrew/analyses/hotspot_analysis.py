@@ -16,16 +16,17 @@ from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows
-from geocrew.analysis import Analysis, Context, Product, balance
+from geocrew.analysis import Analysis, Context, Product, balance, notes
 from geocrew.datasets.arrays import Array, write_arrays
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import Results, one_to_one
+from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.steady import watched
 from geocrew.db import Connection
-from geocrew.errors import SourceChanged, UserError
+from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
 from geocrew.kernels.getis_ord import ConstantValuesError
 from geocrew.kernels.getis_ord import gi_star as compute_gi_star
@@ -70,8 +71,13 @@ def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, 
 
 def run(params: Params, context: Context) -> Product:
     """Read values and places, compute, and let the server build the output by a join."""
+    layer, field, rule = check(params, context.connection, context.user_id)
+    with watched(layer):
+        return _run(params, context, layer, field, rule)
+
+
+def _run(params: Params, context: Context, layer: Layer, field: DataField, rule: Rule) -> Product:
     connection = context.connection
-    layer, field, rule = check(params, connection, context.user_id)
     context.progress(0.0, "checking shapes")
     features = prepare(connection, layer, context.staging, params.on_invalid)
     context.progress(0.1, "reading")
@@ -82,9 +88,10 @@ def run(params: Params, context: Context) -> Product:
         staged = _build_static(context, features, rows, scores, params.correction)
     else:
         view = features.for_view(layer)
-        select = one_to_one(view, _view_results(view, rule, field, params.correction))
+        select = select_rows(view, _view_results(view, rule, field, params.correction))
         staged = build(connection, context.staging, params.output_mode, select)
-    counts = _counts(features, rule, rows, scores)
+    counts = _counts(rule, rows, scores)
+    counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     for warning in _warnings(scores):
         context.log(warning, "warning")
     return Product(
@@ -161,10 +168,12 @@ def _build_static(
         table=table,
         bins=gi_star.bin_join(correction),
     )
-    select = one_to_one(features, Results(gi_star.result_columns(correction), joins))
-    staged = build(connection, context.staging, "static", select)
+    select = select_rows(features, Results(gi_star.result_columns(correction), joins))
+    with connection.transaction():
+        staged = build(connection, context.staging, "static", select)
+        features.check_unchanged(connection)
     if staged.rows != len(rows.row):
-        raise SourceChanged(f"{features.layer.described} was changed while the job was reading it")
+        raise features.changed()
     return staged
 
 
@@ -188,13 +197,10 @@ def _spread(rows: Rows, values: Array, missing: float) -> Array:
     return spread
 
 
-def _counts(features: Features, rule: Rule, rows: Rows, scores: Scores) -> dict[str, Any]:
-    repaired, skipped = features.mending
+def _counts(rule: Rule, rows: Rows, scores: Scores) -> dict[str, Any]:
     neighbors = scores.neighbors
     return {
         **rows.counts(),
-        "n_repaired": repaired,
-        "n_skipped": skipped,
         "n_islands": int(np.count_nonzero(neighbors == 0)),
         "classes": gi_star.count_classes(scores.bins),
         "neighbors": {
@@ -205,7 +211,6 @@ def _counts(features: Features, rule: Rule, rows: Rows, scores: Scores) -> dict[
         **rule.described(),
         "mean": scores.mean,
         "s": scores.s,
-        **balance(len(rows.row) + skipped, len(rows.row), skipped),
     }
 
 
@@ -224,7 +229,7 @@ ANALYSIS = Analysis(
     title="Hot spot analysis (Getis-Ord Gi*)",
     summary="Finds where high or low values gather: z, p and a class of confidence for each feature.",
     params=Params,
-    columns=gi_star.COLUMNS,
+    columns=(*gi_star.COLUMNS, gi_star.ADJUSTED),
     check=check,
     run=run,
 )

@@ -9,15 +9,15 @@ from typing import Any, Literal, LiteralString
 
 from pydantic import Field
 
-from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes
 from geocrew.datasets.build import build
 from geocrew.datasets.census import take_census
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import Results, one_to_one
-from geocrew.datasets.steady import steady
+from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -46,8 +46,9 @@ COLUMNS = (
     Column("is_outlier", "bool", "whether the score is beyond the threshold"),
 )
 
-# Two steps to the mean, and sums over sorted values: right to the last digits for values far from 0, and
-# the same bits whatever the order of the rows.
+# A mean in two parts, and sums over sorted values: right to the last digits for values far from 0, and
+# the same bits whatever the order of the rows. No square may leave the range of float8, for PostgreSQL
+# makes an error of that.
 _ORDERED: LiteralString = (
     "WITH ordered AS MATERIALIZED ("
     "SELECT {value} AS x FROM {rows} WHERE {value} IS NOT NULL AND NOT {hollow} AND {kept} ORDER BY 1), "
@@ -55,12 +56,15 @@ _ORDERED: LiteralString = (
 _MOMENTS: dict[Method, LiteralString] = {
     "zscore": """
         rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
-        middle AS (SELECT n, mean + sum(x - mean) / n AS centre FROM ordered, rough GROUP BY n, mean),
+        middle AS (SELECT n, mean, sum(x - mean) / n AS rest FROM ordered, rough GROUP BY n, mean),
+        centred AS (SELECT n, mean, rest, x - mean - rest AS d FROM ordered, middle),
+        widest AS (SELECT GREATEST(1e-200, max(abs(d))) AS width FROM centred),
         moments AS (
-            SELECT n, centre, sqrt(sum((x - centre) ^ 2) / NULLIF(n - 1, 0)) AS scale,
-                'sample standard deviation' AS scale_name
-            FROM ordered, middle
-            GROUP BY n, centre
+            SELECT n, mean AS centre, rest, width * sqrt(
+                sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END) / NULLIF(n - 1, 0)
+            ) AS scale, 'sample standard deviation' AS scale_name
+            FROM centred, widest
+            GROUP BY n, mean, rest, width
         ) """,
     "mad": """
         middle AS (
@@ -73,7 +77,8 @@ _MOMENTS: dict[Method, LiteralString] = {
             GROUP BY n, centre
         ),
         moments AS (
-            SELECT n, centre, CASE WHEN mad > 0 THEN mad / 0.6745 ELSE 1.253314 * mean_ad END AS scale,
+            SELECT n, centre, 0 AS rest,
+                CASE WHEN mad > 0 THEN mad / 0.6745 ELSE 1.253314 * mean_ad END AS scale,
                 CASE WHEN mad > 0 THEN 'median absolute deviation' ELSE 'mean absolute deviation' END
                     AS scale_name
             FROM spread
@@ -90,8 +95,13 @@ def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, 
 
 def run(params: Params, context: Context) -> Product:
     """Score every row in PostgreSQL, where two passes over one column are fastest."""
+    layer, field = check(params, context.connection, context.user_id)
+    with watched(layer):
+        return _run(params, context, layer, field)
+
+
+def _run(params: Params, context: Context, layer: Layer, field: DataField) -> Product:
     connection = context.connection
-    layer, field = check(params, connection, context.user_id)
     context.progress(0.0, "checking shapes")
     features = prepare(connection, layer, context.staging, params.on_invalid)
     with steady(connection):
@@ -101,13 +111,17 @@ def run(params: Params, context: Context) -> Product:
         moments = _measure(connection, features, field, params)
         context.progress(0.5, "scoring the rows")
         read = features if params.output_mode == "static" else features.for_view(layer)
-        select = one_to_one(read, _results(read, field, params))
+        select = select_rows(read, _results(read, field, params))
         staged = build(connection, context.staging, params.output_mode, select)
         outliers = _count_outliers(connection, read, field, params)
     return Product(
         staged=staged,
         name=f"Outliers of {params.value_field} in {layer.dataset.name}",
-        counts=census.counts() | moments | {"n_outliers": outliers} | balance(census.rows, census.rows),
+        counts=census.counts()
+        | moments
+        | {"n_outliers": outliers}
+        | balance(features, census.rows)
+        | {"notes": notes(features, params.output_mode)},
         described=features.layer if staged.kind == "view" else None,
     )
 
@@ -125,13 +139,13 @@ def _moments(features: Features, field: DataField, params: Params) -> Expression
 def _results(features: Features, field: DataField, params: Params) -> Results:
     """Define the result: what a view is, and what a table is filled with."""
     score = compose(
-        "CASE WHEN NOT {hollow} THEN ({value} - m.centre) / m.scale END",
+        "CASE WHEN NOT {hollow} THEN ({value} - m.centre - m.rest) / NULLIF(m.scale, 0) END",
         hollow=features.hollow("s"),
         value=field.number("s"),
     )
     return Results(
         ctes=_moments(features, field, params),
-        joins=compose("CROSS JOIN moments AS m"),
+        joins=compose("LEFT JOIN moments AS m ON true"),
         columns=[
             ("outlier_score", score),
             (
@@ -142,10 +156,12 @@ def _results(features: Features, field: DataField, params: Params) -> Results:
     )
 
 
-def _measure(connection: Connection, features: Features, field: DataField, params: Params) -> dict[str, Any]:
+def _measure(
+    connection: Connection, features: Features, field: DataField, params: Params
+) -> dict[str, Any]:
     """Return centre and scale as results name them; raises UserError where there is no spread."""
     query = compose(
-        "{moments} SELECT n, centre, scale, scale_name FROM moments",
+        "{moments} SELECT n, centre + rest, scale, scale_name FROM moments",
         moments=_moments(features, field, params),
     )
     row = connection.execute(query).fetchone()

@@ -131,23 +131,25 @@ class Features:
         return SourceChanged(f"{self.layer.described} was changed while the job was reading it")
 
 
-def prepare(connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid) -> Features:
+def prepare(
+    connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid, part: str = ""
+) -> Features:
     """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
-    copied to the workshop first.
+    copied to the workshop first. `part` tells a second layer's relations there from the first's.
     """
     if not layer.stored:
         copy = sql.SQL("CREATE TABLE {} AS SELECT * FROM {}")
-        connection.execute(copy.format(workshop.relation("src"), layer.relation))
-        layer = layer.moved(SCHEMA, workshop.name("src"))
+        connection.execute(copy.format(workshop.relation(f"src{part}"), layer.relation))
+        layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
     storage = _storage(connection, layer)
     geometry = output_geometry(connection, layer)
     if geometry.dimension == 0:
         return Features(layer, geometry, on_invalid, None, 0, storage)
     if on_invalid == "fail":
         _refuse_invalid(connection, layer)
-    mends = workshop.relation("mends")
+    mends = workshop.relation(f"mends{part}")
     connection.execute(sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends))
     lost = 0
     dropped: Dropped = ()

@@ -44,20 +44,9 @@ class Layer:
         """Whether rows have an address (ctid) and a version (xmin) of their own."""
         return self.relation_kind in ("r", "m")
 
-    @property
-    def points_only(self) -> bool:
-        """Whether each geometry is one point: its own place, and never invalid."""
-        return self.geometry_type.startswith("Point")
-
     def shape(self, alias: str) -> sql.Composable:
         """Return the geometry column."""
         return sql.Identifier(alias, self.geometry_column)
-
-    def place(self, alias: str) -> sql.Composable:
-        """Return the point that stands for a feature: itself, or its centroid."""
-        if self.points_only:
-            return self.shape(alias)
-        return sql.SQL("ST_Centroid({})").format(self.shape(alias))
 
     def rank(self, alias: str) -> sql.Composable | None:
         """Return what orders features uniquely (ties go by it), or None where nothing does."""

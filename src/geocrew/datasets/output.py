@@ -1,4 +1,4 @@
-"""The rows of a result that has one for each row of its input, as one SELECT."""
+"""The rows of a result that come from rows of its input and keep their attributes, as one SELECT."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,25 +17,29 @@ class Results:
     """Where the results of the rows come from.
 
     `ctes` precede the SELECT ("WITH …", or empty), `joins` follow `FROM rows AS s`, `columns` are
-    (name, expression).
+    (name, expression). `shape` replaces the input's shape, `where` leaves rows out, `number` replaces
+    the id taken from the input where that would not be unique.
     """
 
     columns: Sequence[tuple[str, sql.Composable]]
     joins: sql.Composable
     ctes: sql.Composable = field(default_factory=lambda: NOTHING)
+    shape: sql.Composable | None = None
+    where: sql.Composable | None = None
+    number: sql.Composable | None = None
 
 
-def one_to_one(features: Features, results: Results) -> sql.Composed:
+def select_rows(features: Features, results: Results) -> sql.Composed:
     """Return the SELECT of id, source_id, the input's attributes, the results, and the shape."""
     layer = features.layer
     columns = [
-        (ID, _id(layer)),
+        (ID, results.number or _id(layer)),
         (SOURCE_ID, _source_id(layer)),
         *_attributes(layer, [name for name, _ in results.columns]),
         *results.columns,
-        (GEOMETRY, features.output_shape("s")),
+        (GEOMETRY, results.shape or features.output_shape("s")),
     ]
-    return sql.SQL("{ctes}SELECT {columns} FROM {rows} {joins} WHERE {kept}").format(
+    return sql.SQL("{ctes}SELECT {columns} FROM {rows} {joins} WHERE {kept} AND {where}").format(
         ctes=results.ctes,
         columns=sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in columns
@@ -43,6 +47,7 @@ def one_to_one(features: Features, results: Results) -> sql.Composed:
         rows=features.rows("s"),
         joins=results.joins,
         kept=features.kept("s"),
+        where=results.where or sql.SQL("true"),
     )
 
 

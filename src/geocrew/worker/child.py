@@ -25,12 +25,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 log = structlog.get_logger()
 
 
-def run_job(claim: Claim, url: str, parent: int, pipe: int) -> NoReturn:
+def run_job(claim: Claim, url: str, raster_dir: Path, parent: int, pipe: int) -> NoReturn:
     """Run one job in a process that was just forked, and exit; never returns to the parent's code."""
     code = 1
     try:
         _die_with(parent)
-        send(pipe, _attempt(claim, url, pipe))
+        send(pipe, _attempt(claim, url, raster_dir, pipe))
         code = 0
     except BaseException:
         log.exception("job.process_broken", job_id=claim.id)
@@ -53,13 +53,13 @@ def _die_with(parent: int) -> None:
     Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
 
 
-def _attempt(claim: Claim, url: str, pipe: int) -> Ended:
+def _attempt(claim: Claim, url: str, raster_dir: Path, pipe: int) -> Ended:
     """Run the job and say how it ended, in words that its user may read."""
     try:
         with _session(claim, url) as connection:
             send(pipe, Backend(connection.info.backend_pid))
             workshop = Staging(claim.id, claim.lease)
-            perform(claim, JobContext(connection, claim.user_id, workshop, pipe))
+            perform(claim, JobContext(connection, claim.user_id, workshop, raster_dir, pipe))
     except LeaseLost:
         return Ended("lease_lost", "")
     except (UserError, psycopg.errors.DataError) as error:

@@ -101,7 +101,7 @@ class Child:
         return (int(pages[1]) - int(pages[2])) * _PAGE if len(pages) > 2 else 0
 
 
-def start(claim: Claim, url: str, confirmed: float, inherited: list[int]) -> Child:
+def start(claim: Claim, url: str, raster_dir: Path, confirmed: float, inherited: list[int]) -> Child:
     """Fork the child of a job; `inherited` descriptors of the parent are closed in it.
 
     `confirmed` is when the claim was asked for: no later than the lease began.
@@ -112,7 +112,7 @@ def start(claim: Claim, url: str, confirmed: float, inherited: list[int]) -> Chi
     if pid == 0:
         for descriptor in (reading, *inherited):
             os.close(descriptor)
-        run_job(claim, url, parent, writing)
+        run_job(claim, url, raster_dir, parent, writing)
     os.close(writing)
     os.set_blocking(reading, False)
     os.setpgid(pid, pid)  # the child does so too; whoever is first, kill() finds the group

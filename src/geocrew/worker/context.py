@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from geocrew.analysis import Level
 from geocrew.datasets.staging import Staging
@@ -21,6 +22,7 @@ class JobContext:
     connection: Connection
     user_id: int
     staging: Staging
+    raster_dir: Path
     pipe: int
     _lines: int = field(default=0, init=False)
     _last: tuple[float, str] = field(default=(0.0, ""), init=False)

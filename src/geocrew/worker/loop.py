@@ -192,7 +192,7 @@ class Worker:
         inherited = [*self.link.descriptors, *self.stop.descriptors]
         inherited += [each for child in self.children.values() for each in child.descriptors]
         try:
-            self.children[claim.id] = start(claim, self.url, now, inherited)
+            self.children[claim.id] = start(claim, self.url, self.settings.raster_dir, now, inherited)
         except OSError as error:  # no process or descriptor to be had: somebody else may have
             log.warning("job.not_started", job_id=claim.id, error=str(error))
             consume.hand_back(connection, claim)

@@ -20,4 +20,3 @@ def perform(claim: Claim, context: JobContext) -> dict[str, Any]:
     product = analysis.run(params, context)
     context.progress(0.97, "publishing")
     return publish(context.connection, claim, params, product, started)
-

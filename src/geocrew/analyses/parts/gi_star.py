@@ -29,24 +29,30 @@ COLUMNS = (
 )
 ADJUSTED = Column("gi_p_adjusted", "float8", "gi_p after Benjamini & Hochberg; only with correction fdr")
 
-# What a view computes from CTEs `lag` (row, members, total) and `moments` (n, mean, s).
+# What a view computes from CTEs `lag` (row, members, total) and `moments` (n, mean, rest, s).
 _SCORES: LiteralString = """
     ,
     z_scores AS (
         SELECT lag.row, (lag.members - 1)::int4 AS neighbors,
             CASE WHEN lag.members > 1 AND lag.members < m.n THEN
-                lag.total / (m.s * sqrt((m.n * lag.members - lag.members ^ 2) / (m.n - 1)::float8))
+                lag.total / NULLIF(m.s, 0)
+                    / sqrt((m.n * lag.members - lag.members ^ 2) / (m.n - 1)::float8)
             END AS gi_z
         FROM lag
         CROSS JOIN moments AS m
     ),
-    p_values AS (SELECT *, geocrew.two_sided_p(gi_z) AS gi_p FROM z_scores),
+    p_values AS (
+        SELECT *, geocrew.two_sided_p(CASE WHEN abs(gi_z) < 1e-100 THEN 0 ELSE gi_z END) AS gi_p
+        FROM z_scores
+    ),
     ranked AS (
         SELECT *, row_number() OVER (ORDER BY gi_p) AS place, count(gi_p) OVER () AS tested
         FROM p_values
     ),
     scores AS (
-        SELECT *, LEAST(1, min(gi_p * tested / place) OVER (ORDER BY gi_p DESC)) AS gi_p_adjusted
+        SELECT *, CASE WHEN gi_p IS NOT NULL THEN
+            LEAST(1, min(gi_p * tested / place) OVER (ORDER BY gi_p DESC))
+        END AS gi_p_adjusted
         FROM ranked
     )
 """

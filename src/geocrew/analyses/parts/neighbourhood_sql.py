@@ -10,22 +10,29 @@ from geocrew.datasets.layer import Layer
 from geocrew.errors import UserError
 
 # Sums run over sorted values, so that they have the same bits whatever the order of the rows; the mean
-# in two steps is right to the last digits for values far from 0.
+# in two parts, mean + rest, is right to the last digits for values far from 0. No square may leave the
+# range of float8, for PostgreSQL makes an error of that.
 _USABLE: LiteralString = """
     usable AS MATERIALIZED (
         SELECT {row} AS row, {place} AS place, {value} AS value FROM {rows} WHERE {takes_part}
     ),
     ordered AS MATERIALIZED (SELECT value AS x FROM usable ORDER BY 1),
     rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
-    middle AS (SELECT n, mean + sum(x - mean) / n AS mean FROM ordered, rough GROUP BY n, mean),
+    middle AS (SELECT n, mean, sum(x - mean) / n AS rest FROM ordered, rough GROUP BY n, mean),
+    centred AS (SELECT n, mean, rest, x - mean - rest AS d FROM ordered, middle),
+    widest AS (SELECT GREATEST(1e-200, max(abs(d))) AS width FROM centred),
     moments AS (
-        SELECT n, mean, sqrt(sum((x - mean) ^ 2) / n) AS s FROM ordered, middle GROUP BY n, mean
+        SELECT n, mean, rest, width * sqrt(
+            sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END) / n
+        ) AS s
+        FROM centred, widest
+        GROUP BY n, mean, rest, width
     )
 """
 
 _BAND: LiteralString = """
     lag AS (
-        SELECT a.row, count(*) AS members, sum({value} - m.mean ORDER BY {value}) AS total
+        SELECT a.row, count(*) AS members, sum({value} - m.mean - m.rest ORDER BY {value}) AS total
         FROM usable AS a
         CROSS JOIN moments AS m
         CROSS JOIN LATERAL (SELECT {reach}::float8 AS reach) AS bound
@@ -39,7 +46,8 @@ _BAND: LiteralString = """
 _NEAREST: LiteralString = """
     lag AS (
         SELECT a.row, 1 + count(*) AS members,
-            a.value - m.mean + sum(other.value - m.mean ORDER BY other.value) AS total
+            a.value - m.mean - m.rest
+                + sum(other.value - m.mean - m.rest ORDER BY other.value) AS total
         FROM usable AS a
         CROSS JOIN moments AS m
         CROSS JOIN LATERAL (
@@ -56,7 +64,7 @@ _NEAREST: LiteralString = """
             WHERE {near} AND {takes_part} AND {row} <> a.row AND {apart} <= bound.reach
             ORDER BY {order}, {row} LIMIT {k}
         ) AS other
-        GROUP BY a.row, a.value, m.mean
+        GROUP BY a.row, a.value, m.mean, m.rest
     )
 """
 
@@ -90,7 +98,10 @@ def row_of(layer: Layer, alias: str) -> Expression:
 
 
 def lag_ctes(rule: Rule, features: Features, field: Field) -> Expression:
-    """Return CTEs `usable` (row, place, value), `moments` (n, mean, s), `lag` (row, members, total)."""
+    """Return CTEs `usable` (row, place, value), `moments` (n, mean, rest, s) and `lag`.
+
+    `lag` has row, members (the row itself among them) and total: the sum of their values less the mean.
+    """
     metric = _GEOGRAPHIC if rule.geographic else _PLANAR
     parts = {"shape": features.layer.shape("b"), "place": features.place("b")}
     neighbours = {

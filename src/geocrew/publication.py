@@ -1,0 +1,71 @@
+"""Give what a run has built its place and its row in the catalog."""
+
+from dataclasses import replace
+from typing import Any
+
+from geocrew.analysis import Params, Product
+from geocrew.datasets import catalog, staging
+from geocrew.datasets.build import Staged
+from geocrew.datasets.catalog import Dataset
+from geocrew.datasets.output import GEOMETRY, ID
+from geocrew.datasets.staged_raster import StagedRaster
+from geocrew.datasets.staging import SCHEMA, Staging
+from geocrew.datasets.summary import summarise
+from geocrew.db import Connection
+
+_PUBLIC = "public"
+
+
+def draft(
+    connection: Connection, product: Product, params: Params, user_id: int, source: dict[str, Any]
+) -> Dataset:
+    """Describe the product as a dataset with no id and no place yet; reads all of its rows."""
+    return Dataset(
+        id=params.output_dataset_id or 0,
+        user_id=user_id,
+        name=params.output_name or product.name,
+        source=source,
+        **_describe(connection, product),
+    )
+
+
+def publish(
+    connection: Connection,
+    dataset: Dataset,
+    product: Product,
+    workshop: Staging,
+    job_id: int | None = None,
+) -> Dataset:
+    """Move the product to its place and fill its catalog row, in the caller's transaction."""
+    number = dataset.id or catalog.reserve(connection, dataset.name, dataset.user_id)
+    dataset = replace(dataset, id=number, job_id=job_id)
+    if isinstance(product.staged, Staged):
+        table = f"spatial_data_{number}"
+        staging.publish(connection, product.staged.table, product.staged.kind, _PUBLIC, table)
+        dataset = replace(dataset, schema_name=_PUBLIC, table_name=table)
+    staging.clear(connection, workshop)
+    catalog.add(connection, dataset)
+    return dataset
+
+
+def _describe(connection: Connection, product: Product) -> dict[str, Any]:
+    staged = product.staged
+    if isinstance(staged, StagedRaster):
+        return {
+            "kind": "raster",
+            "raster_file": staged.file,
+            "raster": staged.raster,
+            "srid": staged.srid,
+            "bbox": staged.bbox,
+        }
+    summary = summarise(connection, SCHEMA, staged.table, GEOMETRY, product.described)
+    return {
+        "kind": staged.kind,
+        "key_column": ID,
+        "geometry_column": GEOMETRY,
+        "geometry_type": summary.geometry_type,
+        "srid": summary.srid,
+        "row_count": summary.row_count,
+        "null_geometry_count": summary.null_geometry_count,
+        "bbox": summary.bbox,
+    }
