@@ -10,10 +10,8 @@ from geocrew.datasets.staging import SCHEMA, Staging, clear, publish, sweep
 from geocrew.db import Connection, connect
 
 SELECT = sql.SQL(
-    
     "SELECT i AS id, ST_Point(i, 0, 27700)::geometry(Point, 27700) AS geom"
     " FROM generate_series(1, 3) AS i"
-
 )
 MODES: list[OutputMode] = ["static", "view", "materialized_view"]
 

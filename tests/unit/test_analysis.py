@@ -12,6 +12,7 @@ from geocrew.analysis import Analysis, Context, Params, Product, VectorParams
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound
 
+KNOWN = "parameters: on_invalid, dataset_id, weight"
 DOCS = Path(__file__).parents[2] / "docs" / "analyses"
 
 
@@ -51,8 +52,7 @@ def test_every_mistake_has_its_sentence() -> None:
     assert sorted(found) == sorted(
         [
             "dataset_id is required",
-            'unknown parameter "dataset"; did you mean "dataset_id"?;'
-            " parameters: on_invalid, dataset_id, weight",
+            f'unknown parameter "dataset"; did you mean "dataset_id"?; {KNOWN}',
             'weight should be a valid number, unable to parse string as a number, not "heavy"',
             "output_mode should be 'static', 'view' or 'materialized_view', not 1",
             "on_invalid should be 'repair', 'skip' or 'fail', not \"" + "x" * 56 + "...",
@@ -60,7 +60,7 @@ def test_every_mistake_has_its_sentence() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1e999", [], {}, None, True and "yes"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1e999", [], {}, None])
 def test_numbers_are_finite(value: Any) -> None:
     (problem,) = problems({"dataset_id": 1, "weight": value})
     assert problem.startswith("weight ")
@@ -80,7 +80,7 @@ def test_output_names_have_a_length(name: Any) -> None:
 
 def test_unlike_names_get_no_hint() -> None:
     (problem,) = problems({"dataset_id": 1, "zzz": 1})
-    assert problem == 'unknown parameter "zzz"; parameters: on_invalid, dataset_id, weight'
+    assert problem == f'unknown parameter "zzz"; {KNOWN}'
 
 
 def test_an_analysis_is_found_by_its_type_and_a_stranger_is_named() -> None:
@@ -89,7 +89,7 @@ def test_an_analysis_is_found_by_its_type_and_a_stranger_is_named() -> None:
     with pytest.raises(NotFound) as caught:
         analyses.find("hotspot_analisis")
     assert str(caught.value).startswith(
-        'unknown job_type "hotspot_analisis"; did you mean "hotspot_analysis"?; known: hotspot_analysis, '
+        'unknown job_type "hotspot_analisis"; did you mean "hotspot_analysis"?; known: hotspot_analysis,'
     )
 
 
@@ -110,9 +110,9 @@ def test_params_are_frozen_and_described() -> None:
 def test_documentation_names_every_parameter_and_column(job_type: str) -> None:
     analysis = analyses.load()[job_type]
     text = (DOCS / f"{job_type}.md").read_text("utf-8")
-    assert table(text, "Parameters") == list(analysis.params.model_fields)
+    assert sorted(table(text, "Parameters")) == sorted(analysis.params.model_fields)
     assert table(text, "Added columns") == [column.name for column in analysis.columns]
-    assert analysis.title in text.splitlines()[0]
+    assert text.splitlines()[0] == f"# {analysis.title}"
 
 
 def table(text: str, heading: str) -> list[str]:

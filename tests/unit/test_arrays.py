@@ -50,8 +50,8 @@ def test_packed_rows_come_back_wherever_the_stream_is_cut(rows: list[Any], data:
     pieces.append(_take(pending, record, TYPES))
     assert not pending
     for name, (_, values) in arrays.items():
+        assert all(piece[name].dtype.isnative for piece in pieces)
         found = np.concatenate([piece[name] for piece in pieces])
-        assert found.dtype.isnative
         assert found.tobytes() == values.tobytes()
 
 

@@ -51,7 +51,7 @@ CREATE FUNCTION geocrew.to_number(value jsonb) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
     SELECT CASE
         WHEN jsonb_typeof(value) NOT IN ('number', 'string') THEN NULL
-        WHEN length(value #>> '{}') > 300 THEN NULL
+        WHEN jsonb_typeof(value) = 'string' AND length(value #>> '{}') > 300 THEN NULL
         WHEN (value #>> '{}') !~ '^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*$' THEN NULL
         WHEN abs((value #>> '{}')::numeric) > 1.7976931348623157e308 THEN NULL
         WHEN abs((value #>> '{}')::numeric) < 2.3e-308 THEN 0
@@ -62,9 +62,11 @@ $$;
 -- Longitude-latitude boxes that hold every place within `metres` of a point, for an index on degrees.
 -- Three boxes, because one that crosses the antimeridian continues on the other side. 6335439 m is the
 -- smallest radius of curvature of WGS84 (b²/a), so the box is never too small; 1.0001 covers rounding.
+-- BEGIN ATOMIC binds PostGIS's functions here and now: a refresh or a restore runs with an empty search_path.
 CREATE FUNCTION geocrew.boxes_around(
     place geometry, metres float8, OUT here geometry, OUT west geometry, OUT east geometry
-) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+) LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
     SELECT
         ST_MakeEnvelope(lon - dlon, lat - dlat, lon + dlon, lat + dlat, srid),
         ST_MakeEnvelope(lon - dlon - 360, lat - dlat, lon + dlon - 360, lat + dlat, srid),
@@ -78,5 +80,5 @@ CREATE FUNCTION geocrew.boxes_around(
             SELECT ST_X(place) AS lon, ST_Y(place) AS lat, ST_SRID(place) AS srid,
                 degrees(metres / 6335439.0) * 1.0001 AS dlat
         ) AS p
-    ) AS q
-$$;
+    ) AS q;
+END;

@@ -24,5 +24,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
                 + 5.27905102951428412e-1) / xx + 6.05183413124413191e-2) / xx + 2.33520497626869185e-3))
         ELSE 0
     END
-    FROM (SELECT abs(z) / sqrt(2::float8) AS x, z * z / 2 AS xx) AS scaled
+    -- Clamped, so that squares neither overflow nor underflow: beyond 40 p is 0, below 1e-150 it is 1.
+    FROM (
+        SELECT size / sqrt(2::float8) AS x, size * size / 2 AS xx
+        FROM (SELECT CASE WHEN abs(z) < 1e-150 THEN 0 ELSE LEAST(abs(z), 40) END AS size) AS clamped
+    ) AS scaled
 $$;

@@ -71,7 +71,11 @@ def test_chunks(connection: Connection, rows: int) -> None:
     ("query", "kind", "words"),
     [
         ("SELECT NULL::float8", "float8", "column a has a NULL|do not fit the columns a"),
-        ("SELECT x FROM (VALUES (1.5::float8), (NULL)) AS v (x)", "float8", "column a has a NULL|do not fit the columns a"),
+        (
+            "SELECT x FROM (VALUES (1.5::float8), (NULL)) AS v (x)",
+            "float8",
+            "column a has a NULL|do not fit the columns a",
+        ),
         ("SELECT 1::int4", "int8", "do not fit the columns a"),
         ("SELECT 1::int8", "int4", "column a has a NULL or is not int4"),
         ("SELECT 'long text'::text", "int4", "column a has a NULL or is not int4|do not fit"),

@@ -19,7 +19,9 @@ def source(connection: Connection) -> int:
     return add_table(connection, [(i, float(i * i % 7), f"POINT({i % 5} {i // 5})") for i in range(40)])
 
 
-def changed_at(url: str, place: Connection, step: str, statement: str) -> Callable[[float, str], None]:
+def changed_at(
+    url: str, place: Connection, step: str, statement: LiteralString
+) -> Callable[[float, str], None]:
     """Return a progress callback that changes the source from a session of its own, once, at `step`."""
     done: list[str] = []
     schema = current_schema(place)
@@ -29,7 +31,7 @@ def changed_at(url: str, place: Connection, step: str, statement: str) -> Callab
             done.append(message)
             with connect(url, "other", search_path=f"{schema},public") as other:
                 for each in statement.split(";"):
-                    other.execute(each)  # type: ignore[arg-type]  # pieces of a literal
+                    other.execute(each)
 
     return change
 

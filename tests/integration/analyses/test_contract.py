@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+from psycopg import sql
 from tests.integration.analyses.layers import add_dataset, add_table
 from tests.run_analysis import Run, run_analysis
 
@@ -189,6 +190,21 @@ def test_stored_results_have_a_unique_id_and_a_spatial_index(shared: Connection,
     assert any("UNIQUE" in each and each.endswith("btree (id)") for each in definitions)
     assert any(each.endswith("gist (geom)") for each in definitions)
     assert not any("geocrew_staging" in each or "_out_" in each for each in definitions)
+
+
+@pytest.mark.parametrize("srid", [27700, 4326])
+@pytest.mark.parametrize(("job_type", "params"), BOTH)
+def test_stored_views_are_refreshed_whatever_the_search_path(
+    connection: Connection, job_type: str, params: dict[str, Any], srid: int
+) -> None:
+    """A restored dump, and PostgreSQL 17 always, refreshes them with an empty one."""
+    points = [(i, float(i % 3), f"POINT({i} 0)") for i in range(9)]
+    dataset_id = add_table(connection, points, srid=srid)
+    result = run(connection, job_type, dataset_id, output_mode="materialized_view", **params)
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path TO pg_catalog")
+        connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(result.relation))
+    assert len(result.rows()) == 9
 
 
 @pytest.mark.parametrize(("job_type", "params"), BOTH)

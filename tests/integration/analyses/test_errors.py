@@ -100,7 +100,8 @@ def test_more_neighbours_than_there_are(connection: Connection, k: int) -> None:
         hotspots(connection, dataset_id=dataset_id, neighbor_type="knn", k_neighbors=k)
     assert f"k_neighbors is {k}" in said(caught)
     assert "only 9 features have a value and a place; choose at most 8" in said(caught)
-    assert hotspots(connection, dataset_id=dataset_id, neighbor_type="knn", k_neighbors=8)
+    run = hotspots(connection, dataset_id=dataset_id, neighbor_type="knn", k_neighbors=8)
+    assert run.counts["n"] == 9
 
 
 def test_all_mistakes_are_told_at_once(connection: Connection) -> None:
@@ -122,7 +123,7 @@ def test_all_mistakes_are_told_at_once(connection: Connection) -> None:
         'not "vieww"',
     ):
         assert words in said(caught)
-    with pytest.raises(InvalidParameters, match="value_field String should have at least 1 character"):
+    with pytest.raises(InvalidParameters, match="value_field should have at least 1 character"):
         hotspots(connection, dataset_id=1, value_field="", distance=1)
 
 
@@ -175,7 +176,8 @@ def test_units_that_mean_nothing(connection: Connection) -> None:
             hotspots(connection, dataset_id=unknown, distance=1, distance_unit=unit)
         assert f'distance_unit "{unit}" needs a coordinate reference system' in said(caught)
         assert f"dataset {unknown} has none (SRID 0); choose auto or dataset" in said(caught)
-    assert hotspots(connection, dataset_id=unknown, distance=1, distance_unit="dataset")
+    run = hotspots(connection, dataset_id=unknown, distance=1, distance_unit="dataset")
+    assert (run.counts["distance"], run.counts["distance_unit"]) == (1, "dataset")
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,8 @@ def test_repair(shared: Connection, job_type: str, params: dict[str, Any], mode:
     assert (result.counts["n_repaired"], result.counts["n_skipped"]) == (2, 0)
     assert result.counts["rows_in"] == result.counts["rows_out"] == 10
     areas = shared.execute("SELECT id, ST_Area(geom) FROM places WHERE id < 20").fetchall()
-    table = result.relation.as_string(shared)
-    repaired = dict(
-        shared.execute(f"SELECT id, ST_Area(geom) FROM {table}")  # type: ignore[arg-type]  # noqa: S608 (quoted)
-    )
+    query = sql.SQL("SELECT id, ST_Area(geom) FROM {}").format(result.relation)
+    repaired: dict[int, float] = dict(shared.execute(query).fetchall())
     assert repaired == dict(areas) | {20: pytest.approx(2.0), 30: pytest.approx(1.0)}
 
 
@@ -173,6 +171,29 @@ def test_type_of_the_output(
         assert result.rows()[0]["geom"] == f"SRID=27700;{expected}"
         assert any(note in each for each in result.counts["notes"]) if note else True
         assert note is not None or not [each for each in result.counts["notes"] if "values" in each]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("wkt", "expected"),
+    [
+        ("POINT({0} 0)", "Point"),
+        ("POINT Z ({0} 0 7)", "PointZ"),
+        ("LINESTRING M ({0} 0 7, 9 9 9)", "MultiLineString"),
+        ("MULTIPOLYGON ZM ((({0} 0 1 2, 9 0 1 2, 9 9 1 2, {0} 0 1 2)))", "MultiPolygonZ"),
+    ],
+)
+def test_a_column_that_promises_nothing(
+    connection: Connection, wkt: str, expected: str, mode: str
+) -> None:
+    dataset_id = add_table(connection, [(1, 0.0, None)])
+    connection.execute("ALTER TABLE places ALTER geom TYPE geometry")
+    insert = "INSERT INTO places VALUES (%s, %s, ST_GeomFromEWKT(%s))"
+    for i in range(2, 9):
+        connection.execute(insert, (i, i % 3, f"SRID=27700;{wkt.format(i)}"))
+    for job_type, params in BOTH:
+        result = run(connection, job_type, dataset_id, output_mode=mode, **params)
+        assert result.types()["geom"] == f"geometry({expected},27700)"
 
 
 @pytest.mark.parametrize("mode", MODES)

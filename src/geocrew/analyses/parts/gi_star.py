@@ -42,7 +42,7 @@ _SCORES: LiteralString = """
         CROSS JOIN moments AS m
     ),
     p_values AS (
-        SELECT *, geocrew.two_sided_p(CASE WHEN abs(gi_z) < 1e-100 THEN 0 ELSE gi_z END) AS gi_p
+        SELECT *, geocrew.two_sided_p(gi_z) AS gi_p
         FROM z_scores
     ),
     ranked AS (
