@@ -27,7 +27,6 @@ class DirectContext:
     user_id: int = OPERATOR
     staging: Staging = field(default_factory=lambda: Staging(0, uuid4()))
     raster_dir: Path = Path("/nonexistent")
-    raster_dir: Path = Path("/nonexistent")
     on_progress: Callable[[float, str], object] = lambda _share, _message: None
     steps: list[tuple[float, str]] = field(default_factory=list)
     lines: list[tuple[str, Level]] = field(default_factory=list)
