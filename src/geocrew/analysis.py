@@ -15,8 +15,10 @@ from geocrew.datasets.features import Features, OnInvalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import Staging
+from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters
+from geocrew.views.refresh import Refreshed
 
 Level = Literal["info", "warning", "error"]
 
@@ -77,15 +79,18 @@ class Context(Protocol):
 class Product:
     """What a run has built: a staged relation or raster, a readable name, and what to say of it.
 
+    Or what it has refreshed, which stays where it is.
     `described` is the relation that stands for the output's extent and rows where counting the output
-    itself would compute it (a view); None: the output itself. `note` advises the user.
+    itself would compute it (a view); None: the output itself. `summary` is given where the run has
+    counted already. `note` advises the user.
     """
 
-    staged: Staged | StagedRaster
+    staged: Staged | StagedRaster | Refreshed
     name: str
     counts: Mapping[str, Any]
     described: Layer | None = None
     note: str | None = None
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True)

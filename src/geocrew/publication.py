@@ -12,6 +12,8 @@ from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import summarise
 from geocrew.db import Connection
+from geocrew.views import refresh
+from geocrew.views.refresh import Refreshed
 
 _PUBLIC = "public"
 
@@ -19,13 +21,18 @@ _PUBLIC = "public"
 def draft(
     connection: Connection, product: Product, params: Params, user_id: int, source: dict[str, Any]
 ) -> Dataset:
-    """Describe the product as a dataset with no id and no place yet; reads all of its rows."""
+    """Describe the product as a dataset with no id and no place yet; reads all of its rows.
+
+    A refreshed dataset keeps its row but for counts and extent.
+    """
+    if isinstance(product.staged, Refreshed):
+        return refresh.describe(connection, product.staged, user_id)
     return Dataset(
         id=params.output_dataset_id or 0,
         user_id=user_id,
         name=params.output_name or product.name,
         source=source,
-        **_describe(connection, product),
+        **_describe(connection, product, product.staged),
     )
 
 
@@ -37,6 +44,9 @@ def publish(
     job_id: int | None = None,
 ) -> Dataset:
     """Move the product to its place and fill its catalog row, in the caller's transaction."""
+    if isinstance(product.staged, Refreshed):
+        refresh.record(connection, dataset)
+        return dataset
     number = dataset.id or catalog.reserve(connection, dataset.name, dataset.user_id)
     dataset = replace(dataset, id=number, job_id=job_id)
     if isinstance(product.staged, Staged):
@@ -48,8 +58,7 @@ def publish(
     return dataset
 
 
-def _describe(connection: Connection, product: Product) -> dict[str, Any]:
-    staged = product.staged
+def _describe(connection: Connection, product: Product, staged: Staged | StagedRaster) -> dict[str, Any]:
     if isinstance(staged, StagedRaster):
         return {
             "kind": "raster",
@@ -58,7 +67,7 @@ def _describe(connection: Connection, product: Product) -> dict[str, Any]:
             "srid": staged.srid,
             "bbox": staged.bbox,
         }
-    summary = summarise(connection, SCHEMA, staged.table, GEOMETRY, product.described)
+    summary = product.summary or summarise(connection, SCHEMA, staged.table, GEOMETRY, product.described)
     return {
         "kind": staged.kind,
         "key_column": ID,

@@ -9,7 +9,15 @@ from geocrew.errors import NotFound
 
 MODULES: tuple[str, ...] = (
     "geocrew.analyses.hotspot_analysis",
+    "geocrew.analyses.hotspot_timeseries",
     "geocrew.analyses.outlier_analysis",
+    "geocrew.analyses.nearest",
+    "geocrew.analyses.dissolve",
+    "geocrew.analyses.clip",
+    "geocrew.analyses.erase_analysis",
+    "geocrew.analyses.raster_clip",
+    "geocrew.analyses.create_view",
+    "geocrew.analyses.refresh_view",
 )
 
 

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,32 +11,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geocrew.cli import exits
+from geocrew.cli.demo_jobs import FIRST, SECOND, DemoJob
 from geocrew.cli.output import notice
 
 if TYPE_CHECKING:
     from geocrew.cli.session import Session
+    from geocrew.queue.job import Job
     from geocrew.settings import Settings
-
-_COUNTIES, _CITIES = "us_counties_2009", "us_cities"
-# Job type, name of the dataset, the other parameters.
-_JOBS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    (
-        "hotspot_analysis",
-        _COUNTIES,
-        {"value_field": "unemployment_rate", "neighbor_type": "knn", "k_neighbors": 8},
-    ),
-    (
-        "hotspot_analysis",
-        _CITIES,
-        {
-            "value_field": "population",
-            "neighbor_type": "distance",
-            "distance": 50,
-            "distance_unit": "km",
-        },
-    ),
-    ("outlier_analysis", _COUNTIES, {"value_field": "unemployment_rate", "method": "mad"}),
-)
 
 
 def demo() -> None:
@@ -55,10 +36,13 @@ def demo() -> None:
     migrate_database(find_url(settings))
     with _workers(settings) as check, opened("demo") as session:
         datasets = _import_files(session, check)
-        notice(f"enqueuing {len(_JOBS)} jobs")
-        job_ids = _enqueue(session, datasets)
-        with progress() as show:
-            jobs = watch(session.connection, job_ids, show, check)
+        jobs: list[Job] = []
+        for wave in (FIRST, SECOND):
+            notice(f"enqueuing {len(wave)} jobs")
+            job_ids = _enqueue(session, datasets, wave)
+            with progress() as show:
+                jobs += watch(session.connection, job_ids, show, check)
+            datasets |= _named_results(jobs)
     show_results(jobs)
     show_next_steps(jobs, session.url, private=not settings.database_url)
     raise typer.Exit(exits.FAILED if exit_code(jobs) != exits.OK else exits.OK)
@@ -139,11 +123,22 @@ def _import_files(session: "Session", check: Any) -> dict[str, int]:
     return found
 
 
-def _enqueue(session: "Session", datasets: dict[str, int]) -> list[int]:
+def _enqueue(session: "Session", datasets: dict[str, int], wave: Sequence[DemoJob]) -> list[int]:
     from geocrew.submit import submit
 
     with session.connection.transaction():
         return [
-            submit(session.connection, job_type, {"dataset_id": datasets[name], **params})
-            for job_type, name, params in _JOBS
+            submit(
+                session.connection,
+                job.job_type,
+                {name: datasets[dataset] for name, dataset in job.datasets.items()} | job.params,
+            )
+            for job in wave
+            if all(dataset in datasets for dataset in job.datasets.values())
         ]
+
+
+def _named_results(jobs: Sequence["Job"]) -> dict[str, int]:
+    """Return the new datasets by name, for jobs that build on them."""
+    results = [job.result for job in jobs if job.result is not None]
+    return {result["dataset_name"]: result["dataset_id"] for result in results}

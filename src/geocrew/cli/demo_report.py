@@ -58,8 +58,15 @@ def show_next_steps(jobs: Sequence[Job], url: str, *, private: bool) -> None:
 
 
 def _found(result: dict[str, Any]) -> str:
-    classes = result.get("classes")
-    if isinstance(classes, dict):
-        known = [name for name in _HOT_TO_COLD if classes.get(name)]
-        return ", ".join(f"{name}: {classes[name]}" for name in known)
-    return f"{result.get('n_outliers')} outliers"
+    """Say in a few words what the result holds, whatever its job type."""
+    for counts, names in (("classes", _HOT_TO_COLD), ("patterns", None)):
+        found = result.get(counts)
+        if isinstance(found, dict):
+            known = [name for name in names or found if found.get(name)]
+            return ", ".join(f"{name}: {found[name]}" for name in known)
+    return ", ".join(f"{name[2:]}: {result[name]}" for name in result if _tells(name, result[name]))
+
+
+def _tells(name: str, value: Any) -> bool:
+    """Whether a count of a result is news: what was found or left out, not what was done as always."""
+    return name.startswith("n_") and name != "n_rows" and isinstance(value, int) and value > 0

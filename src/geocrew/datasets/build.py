@@ -1,5 +1,6 @@
 """Turn a SELECT into a staged relation that only has to be moved to be published."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,14 +26,25 @@ class Staged:
 
 
 def build(
-    connection: Connection, staging: Staging, output_mode: OutputMode, select: sql.Composable
+    connection: Connection,
+    staging: Staging,
+    output_mode: OutputMode,
+    select: sql.Composable,
+    comments: Mapping[str, str] | None = None,
 ) -> Staged:
-    """Make the relation that `output_mode` names of a SELECT with columns id and geom."""
-    if output_mode == "view":
-        return _build_view(connection, staging, select)
-    if output_mode == "materialized_view":
-        return _build_materialized_view(connection, staging, select)
-    return _build_table(connection, staging, select)
+    """Make the relation that `output_mode` names of a SELECT with columns id and geom.
+
+    `comments` says of columns what their names cannot, e.g. a unit.
+    """
+    make = {"view": _build_view, "materialized_view": _build_materialized_view, "static": _build_table}
+    staged = make[output_mode](connection, staging, select)
+    for column, comment in (comments or {}).items():
+        connection.execute(
+            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
+                staging.relation("out"), sql.Identifier(column), sql.Literal(comment)
+            )
+        )
+    return staged
 
 
 def _build_table(connection: Connection, staging: Staging, select: sql.Composable) -> Staged:

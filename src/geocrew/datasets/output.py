@@ -18,7 +18,7 @@ class Results:
 
     `ctes` precede the SELECT ("WITH …", or empty), `joins` follow `FROM rows AS s`, `columns` are
     (name, expression). `shape` replaces the input's shape, `where` leaves rows out, `number` replaces
-    the id taken from the input where that would not be unique.
+    the id taken from the input where that would not be unique, `source_id` what names the input's row.
     """
 
     columns: Sequence[tuple[str, sql.Composable]]
@@ -27,6 +27,7 @@ class Results:
     shape: sql.Composable | None = None
     where: sql.Composable | None = None
     number: sql.Composable | None = None
+    source_id: sql.Composable | None = None
 
 
 def select_rows(features: Features, results: Results) -> sql.Composed:
@@ -34,7 +35,7 @@ def select_rows(features: Features, results: Results) -> sql.Composed:
     layer = features.layer
     columns = [
         (ID, results.number or _id(layer)),
-        (SOURCE_ID, _source_id(layer)),
+        (SOURCE_ID, results.source_id or _source_id(layer)),
         *_attributes(layer, [name for name, _ in results.columns]),
         *results.columns,
         (GEOMETRY, results.shape or features.output_shape("s")),

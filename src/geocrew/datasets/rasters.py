@@ -6,22 +6,31 @@ import re
 import secrets
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from geocrew.datasets import catalog, gdal, reference_systems
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.shelter import sheltered
+from geocrew.datasets.staging import Staging
 from geocrew.db import Connection, statement
 from geocrew.errors import RefusedInput
 
-_NAME = re.compile(r"raster_\d+_[0-9a-f]{16}\.tif(\.partial.*)?")
+# Of an import: dataset and chance; of a job: database, job and lease.
+_NAME = re.compile(
+    r"raster_(?:\d+_[0-9a-f]{16}|(?P<owner>[0-9a-f]{8})_j\d+_(?P<lease>[0-9a-f]{32}))\.tif(\.partial.*)?"
+)
+# GDAL's default is a twentieth of the machine's memory. With 64 MB a gigabyte takes no less CPU, and as
+# two passes through it leave two such caches behind, 100 MB more.
+_CACHE_BYTES = 16 * 1024 * 1024
+_LOOK_SECONDS = 0.5
 _COG = {
     "driver": "COG",
     "compress": "DEFLATE",
-    "predictor": "YES",
     "bigtiff": "IF_SAFER",
     # The source's overviews may be another file's, or wrong.
     "overviews": "IGNORE_EXISTING",
@@ -41,9 +50,9 @@ def import_raster(
             dataset_id = catalog.reserve(connection, name, user_id)
             written = raster_dir / f"raster_{dataset_id}_{secrets.token_hex(8)}.tif"
             raster_dir.mkdir(parents=True, exist_ok=True)
-            _write(inner, written)
+            write(inner, written)
             with opened(written) as raster:
-                described = _describe(connection, raster, srid)
+                described = describe(connection, raster, srid)
             dataset = Dataset(
                 **described,
                 id=dataset_id,
@@ -67,7 +76,8 @@ def import_raster(
 def opened(path: Path) -> Iterator[Any]:
     """Yield the rasterio dataset of a GeoTIFF, opened by that driver alone, with no file beside."""
     rasterio = gdal.raster()
-    with rasterio.Env(**gdal.RASTER_OPTIONS), warnings.catch_warnings():
+    options = gdal.RASTER_OPTIONS | {"GDAL_CACHEMAX": _CACHE_BYTES}
+    with rasterio.Env(**options), warnings.catch_warnings():
         # What lacks a place is refused with a message of ours, or was let in before.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, driver="GTiff") as raster:
@@ -78,33 +88,92 @@ def write_cog(source: Path, target: Path) -> None:
     """Re-encode GeoTIFF `source` as a COG at `target`, window by window."""
     rasterio = gdal.raster()
     with opened(source) as raster:
-        rasterio.shutil.copy(raster, str(target), **_COG)
+        # Predictors are for numbers of one part.
+        predictor = "NO" if raster.dtypes[0].startswith("complex") else "YES"
+        rasterio.shutil.copy(raster, str(target), predictor=predictor, **_COG)
+
+
+def job_file(connection: Connection, staging: Staging) -> str:
+    """Return the name of the raster that one attempt of a job may make, known by its lease."""
+    return f"raster_{_owner(connection)}_j{staging.job_id}_{staging.lease.hex}.tif"
 
 
 def orphans(connection: Connection, raster_dir: Path, min_age_seconds: float = 3600) -> list[Path]:
     """Return files of ours in `raster_dir` that no dataset points to.
 
-    Younger ones may belong to an import that has not committed yet.
+    Younger ones may belong to an import or a job that has not committed yet.
     """
-    rows = connection.execute(statement("geocrew.datasets.sql", "raster_files"))
-    known = {file for (file,) in rows}
     limit = time.time() - min_age_seconds
-    return sorted(
-        each
-        for each in (raster_dir.iterdir() if raster_dir.is_dir() else ())
-        if each.name not in known and _NAME.fullmatch(each.name) and each.stat().st_mtime <= limit
-    )
+    return [
+        path
+        for path in _unknown(connection, [path for path, _ in _files(raster_dir)])
+        if _modified(path) <= limit
+    ]
 
 
-def _write(inner: Path, target: Path) -> None:
-    """Write beside the target, reach the disk, then rename: no reader sees half a file."""
+def sweep_orphans(connection: Connection, raster_dir: Path, live: Callable[[], set[UUID]]) -> list[Path]:
+    """Remove the files of attempts whose lease is not live and that no dataset points to; returns them.
+
+    The files are listed before `live` is called and the catalog read after it: an attempt that begins
+    in between has no file among them, one that publishes in between has its dataset. Files of imports
+    stay: no lease tells whether their process lives. So do those of other databases.
+    """
+    found = [(path, name) for path, name in _files(raster_dir) if name["lease"]]
+    if not found:
+        return []
+    owner, keep = _owner(connection), live()
+    stale = [path for path, name in found if name["owner"] == owner and UUID(name["lease"]) not in keep]
+    gone = _unknown(connection, stale)
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return gone
+
+
+def _files(raster_dir: Path) -> list[tuple[Path, re.Match[str]]]:
+    """Return the files that have a name of ours, in order."""
+    paths = sorted(raster_dir.iterdir()) if raster_dir.is_dir() else []
+    named = [(path, _NAME.fullmatch(path.name)) for path in paths]
+    return [(path, name) for path, name in named if name]
+
+
+def _owner(connection: Connection) -> str:
+    row = connection.execute(statement("geocrew.datasets.sql", "raster_owner")).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _unknown(connection: Connection, paths: list[Path]) -> list[Path]:
+    known = {file for (file,) in connection.execute(statement("geocrew.datasets.sql", "raster_files"))}
+    return [path for path in paths if path.name not in known]
+
+
+def _modified(path: Path) -> float:
+    """Return when the file was written; one that is gone by now is as young as can be."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def write(source: Path, target: Path, progress: Callable[[float], None] = lambda _share: None) -> None:
+    """Write a COG beside the target, reach the disk, then rename: no reader sees half a file."""
     partial = target.with_name(target.name + ".partial")
     try:
-        write_cog(inner, partial)
+        with ThreadPoolExecutor(1) as pool:
+            copying = pool.submit(write_cog, source, partial)
+            # A COG is about as large as its source, and its overviews a third of that.
+            expected = 4 / 3 * source.stat().st_size
+            while wait([copying], _LOOK_SECONDS).not_done:
+                progress(min(1.0, _size(partial) / expected))
+            copying.result()
         flush(partial)
         partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        for each in target.parent.glob(f"{partial.name}*"):
+            each.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def flush(path: Path) -> None:
@@ -113,7 +182,8 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _describe(connection: Connection, raster: Any, srid: int | None) -> dict[str, Any]:  # rasterio
+def describe(connection: Connection, raster: Any, srid: int | None) -> dict[str, Any]:
+    """Return what the catalog says of rasterio's `raster`: srid, bbox and the rest."""
     if raster.crs is None and raster.transform.is_identity and not raster.gcps[0]:
         raise RefusedInput("the TIFF file has no georeference: neither a place nor a reference system")
     crs = raster.crs.to_wkt() if raster.crs else None

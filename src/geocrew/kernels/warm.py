@@ -5,7 +5,9 @@ import numpy as np
 from geocrew.kernels.band import band_lag
 from geocrew.kernels.geodesic import geodesic_band_lag, geodesic_knn_lag
 from geocrew.kernels.knn import knn_lag
+from geocrew.kernels.mann_kendall import level_out, mann_kendall
 from geocrew.kernels.neighbour_list import neighbour_list_lag
+from geocrew.kernels.space_time import find_patterns
 
 
 def warm() -> None:
@@ -17,3 +19,5 @@ def warm() -> None:
     geodesic_band_lag(x, x, values, 0.0)
     geodesic_knn_lag(x, x, rank, values, 1)
     neighbour_list_lag(np.arange(21), rank[::-1].copy(), values)
+    find_patterns(values, np.ones(20, np.int16), np.arange(0, 21, 5), np.zeros(4, np.int16))
+    mann_kendall(level_out(values, np.arange(0, 21, 5), 0.0), np.arange(0, 21, 5))

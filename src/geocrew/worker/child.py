@@ -13,7 +13,7 @@ import structlog
 
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection, connect
-from geocrew.errors import LeaseLost, TransientError, UserError
+from geocrew.errors import ConfigurationError, LeaseLost, TransientError, UserError
 from geocrew.queue.job import Claim
 from geocrew.worker.context import JobContext
 from geocrew.worker.perform import perform
@@ -62,7 +62,7 @@ def _attempt(claim: Claim, url: str, raster_dir: Path, pipe: int) -> Ended:
             perform(claim, JobContext(connection, claim.user_id, workshop, raster_dir, pipe))
     except LeaseLost:
         return Ended("lease_lost", "")
-    except (UserError, psycopg.errors.DataError) as error:
+    except (UserError, ConfigurationError, psycopg.errors.DataError) as error:
         return Ended("user_error", _words(error))
     except (TransientError, psycopg.OperationalError, psycopg.InterfaceError) as error:
         log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from geocrew import __version__
-from geocrew.datasets import staging
+from geocrew.datasets import rasters, staging
 from geocrew.db import Connection
 from geocrew.queue import consume, presence, rescue
 from geocrew.queue.consume import Beat
@@ -170,6 +170,17 @@ class Worker:
             log.warning("job.rejected", job_id=job_id)
         for relation in staging.sweep(connection, lambda: rescue.live_leases(connection)):
             log.info("staging.swept", relation=relation)
+        self._sweep_rasters(connection)
+
+    def _sweep_rasters(self, connection: Connection) -> None:
+        directory = self.settings.raster_dir
+        try:
+            swept = rasters.sweep_orphans(connection, directory, lambda: rescue.live_leases(connection))
+        except OSError as error:  # a directory that is not ours to tidy is no reason to stop working
+            log.warning("raster.not_swept", error=str(error))
+            return
+        for file in swept:
+            log.info("raster.swept", file=file.name)
 
     def _claim(self, connection: Connection) -> None:
         """Fill the free places and decide when to look again."""

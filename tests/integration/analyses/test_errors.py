@@ -81,7 +81,7 @@ def test_distance_and_k_are_bounded(connection: Connection) -> None:
             "k_neighbors should be greater than or equal to 1, not 0",
         ),
         ({"neighbor_type": "knn", "k_neighbors": 1.5}, "k_neighbors should be a valid integer"),
-        ({"neighbor_type": "ring", "distance": 1}, "'distance' or 'knn', not \"ring\""),
+        ({"neighbor_type": "ring", "distance": 1}, "'knn', 'queen' or 'rook', not \"ring\""),
         ({"distance": 1e308, "distance_unit": "mi"}, '1e+308 with distance_unit "mi" is too large'),
         ({"distance": 1, "distance_unit": "yd"}, "'mi' or 'dataset', not \"yd\""),
         ({"distance": 1, "correction": "bonferroni"}, "'none' or 'fdr', not \"bonferroni\""),

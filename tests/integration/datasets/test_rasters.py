@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from geocrew.datasets import rasters
 from geocrew.datasets.exporter import export
 from geocrew.datasets.gdal import raster
 from geocrew.datasets.remove import drop
+from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 from geocrew.errors import RefusedInput
 
@@ -112,6 +114,70 @@ def test_orphans_are_old_files_of_ours_without_a_row(
     assert rasters.orphans(connection, raster_dir) == [old]
     assert rasters.orphans(connection, raster_dir, min_age_seconds=0) == [old, young]
     assert rasters.orphans(connection, tmp_path / "nowhere") == []
+
+
+def test_a_sweep_takes_what_dead_attempts_left(
+    tmp_path: Path, take: Take, connection: Connection, raster_dir: Path
+) -> None:
+    write(tmp_path / "x.tif")
+    imported = raster_dir / str(take(tmp_path / "x.tif").raster_file)
+    live, dead, done = (Staging(number, uuid4()) for number in (1, 2, 3))
+    names = {each: rasters.job_file(connection, each) for each in (live, dead, done)}
+    published = imported.rename(raster_dir / names[done])
+    connection.execute("UPDATE geocrew.datasets SET raster_file = %s", (published.name,))
+    mine = [raster_dir / (names[live] + ending) for ending in ("", ".partial", ".partial.cells")]
+    stale = [raster_dir / (names[dead] + ending) for ending in ("", ".partial", ".partial.ovr.tmp")]
+    others = [
+        raster_dir / f"raster_9_{'0' * 16}.tif",
+        raster_dir / f"raster_00000000_j2_{dead.lease.hex}.tif",
+        raster_dir / "somebody elses.tif",
+    ]
+    for each in (*mine, *stale, *others):
+        each.touch()
+    assert set(rasters.orphans(connection, raster_dir, 0)) == {*mine, *stale, *others[:2]}
+    assert rasters.sweep_orphans(connection, raster_dir, lambda: {live.lease}) == stale
+    assert set(raster_dir.iterdir()) == {published, *mine, *others}
+
+
+def test_what_is_published_during_a_sweep_stays(
+    tmp_path: Path, take: Take, connection: Connection, raster_dir: Path
+) -> None:
+    """The lease is gone when the sweep asks for it, and the dataset is there."""
+    write(tmp_path / "x.tif")
+    imported = raster_dir / str(take(tmp_path / "x.tif").raster_file)
+    published = imported.rename(raster_dir / rasters.job_file(connection, Staging(1, uuid4())))
+
+    def live() -> set[UUID]:
+        connection.execute("UPDATE geocrew.datasets SET raster_file = %s", (published.name,))
+        return set()
+
+    assert rasters.sweep_orphans(connection, raster_dir, live) == []
+    assert published.exists()
+
+
+def test_an_empty_directory_costs_no_look_at_leases(connection: Connection, tmp_path: Path) -> None:
+    def live() -> set[UUID]:
+        raise AssertionError("nobody should ask")
+
+    assert rasters.sweep_orphans(connection, tmp_path, live) == []
+    assert rasters.sweep_orphans(connection, tmp_path / "nowhere", live) == []
+
+
+def test_a_copy_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    write(tmp_path / "x.tif", tiled=True)
+    whole = (tmp_path / "x.tif").read_bytes()
+    (tmp_path / "x.tif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Exception, match="read"):
+        rasters.write(tmp_path / "x.tif", tmp_path / "y.tif")
+    assert [each.name for each in tmp_path.iterdir()] == ["x.tif"]
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "int8", "uint64"])
+def test_unusual_types_are_taken(tmp_path: Path, take: Take, raster_dir: Path, dtype: str) -> None:
+    pixels = write(tmp_path / "x.tif", dtype=dtype)
+    dataset = take(tmp_path / "x.tif")
+    with raster().open(raster_dir / str(dataset.raster_file)) as stored:
+        assert np.array_equal(stored.read(), pixels)
 
 
 def test_drop_removes_row_and_file(

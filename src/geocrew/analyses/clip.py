@@ -1,0 +1,111 @@
+"""Clip: features cut to the boundary of a polygon or of a dataset's polygons, attributes kept.
+
+Features wholly inside come out bit for bit. No vertex is made that is not the features', the polygon's,
+or a crossing of their edges; a feature that only touches the boundary is dropped and counted.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import shapely
+from pydantic import Field
+
+from geocrew.analyses.parts.overlay_job import cut, cut_by_dataset, read_source
+from geocrew.analyses.parts.overlay_layers import MaskLayer, open_mask
+from geocrew.analyses.parts.overlay_mask import PolygonMask
+from geocrew.analyses.parts.overlay_polygon import place_polygon
+from geocrew.analyses.parts.overlay_sql import one_polygon
+from geocrew.analysis import Analysis, Context, Product, VectorParams
+from geocrew.datasets.geojson import ClipGeometry, parse_clip_geometry
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.reference_systems import definition
+from geocrew.datasets.steady import watched
+from geocrew.db import Connection
+from geocrew.errors import UserError
+
+# A view repeats the polygon in its definition, three bytes of text for each of its own.
+_MOST_IN_VIEW = 20_000
+
+
+class Params(VectorParams):
+    """Parameters of the clip: exactly one of the two shapes."""
+
+    dataset_id: int = Field(
+        ge=1, description="the dataset to be cut", json_schema_extra={"dataset": True}
+    )
+    clip_geometry: ClipGeometry | None = Field(
+        None,
+        description="GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection to cut to (EPSG:4326)",
+    )
+    clip_dataset_id: int | None = Field(
+        None,
+        ge=1,
+        description="in place of clip_geometry: a dataset of polygons to whose union to cut",
+        json_schema_extra={"dataset": True},
+    )
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with the choice between the two shapes."""
+        shapes = ("clip_geometry", "clip_dataset_id")
+        named = [name for name in shapes if given.get(name) is not None]
+        if not named:
+            yield "one of clip_geometry and clip_dataset_id is required"
+        if len(named) == 2:
+            yield "clip_geometry and clip_dataset_id exclude each other; give one of them"
+
+
+def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, MaskLayer | None]:
+    """Return the layer and that of the clip dataset; raises UserError where they are not fit."""
+    layer = open_layer(connection, params.dataset_id, user_id)
+    if params.clip_dataset_id is not None:
+        found = open_mask(connection, "clip_dataset_id", params.clip_dataset_id, user_id, layer)
+        return layer, found
+    if layer.srid == 0:
+        raise UserError(
+            f"{layer.described} has no coordinate reference system (SRID 0), so clip_geometry, "
+            "which is in EPSG:4326, cannot be placed in it; give the dataset its SRID, or use "
+            "clip_dataset_id"
+        )
+    return layer, None
+
+
+def run(params: Params, context: Context) -> Product:
+    """Cut in PostgreSQL, by masks that are made here."""
+    layer, mask = check(params, context.connection, context.user_id)
+    name = f"Clip of {layer.dataset.name}"
+    with watched(layer):
+        if mask is None:
+            return _cut_by_polygon(params, context, layer, name)
+        return cut_by_dataset("clip", params, context, layer, mask, name)
+
+
+def _cut_by_polygon(params: Params, context: Context, layer: Layer, name: str) -> Product:
+    source = read_source(context, layer, params.on_invalid)
+    polygon = parse_clip_geometry(params.clip_geometry or {})
+    extent = source.rows.extent()
+    if extent is not None:
+        polygon = place_polygon(polygon, definition(context.connection, layer.srid) or "", extent)
+    _check_size(params, int(shapely.get_num_coordinates(polygon)))
+    ewkb = str(shapely.to_wkb(shapely.set_srid(polygon, layer.srid), hex=True, include_srid=True))
+    return cut("clip", params, context, source, PolygonMask(polygon), one_polygon(ewkb), {}, name)
+
+
+def _check_size(params: Params, positions: int) -> None:
+    """Raise UserError where a view would have to repeat too large a polygon."""
+    if params.output_mode != "static" and positions > _MOST_IN_VIEW:
+        raise UserError(
+            f'clip_geometry has {positions} positions, and output_mode "{params.output_mode}" takes at '
+            f'most {_MOST_IN_VIEW}; choose "static", or import the polygon and give clip_dataset_id'
+        )
+
+
+ANALYSIS = Analysis(
+    job_type="clip",
+    title="Clip",
+    summary="Cuts features to the boundary of a polygon; those wholly inside stay as they are.",
+    params=Params,
+    columns=(),
+    check=check,
+    run=run,
+)

@@ -1,0 +1,239 @@
+"""Dissolve: one shape for all rows with the same value, and what their other values come to.
+
+The result is defined by PostGIS's ST_Union of each group. A table is filled faster, and so that it can
+be stopped: polygons that fit together are merged by dropping the edges that two of them share, all
+others by GEOS's overlay, group by group in this process.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from geocrew.analyses.parts import groups_shapes
+from geocrew.analyses.parts.groups import Grouping, by_field, by_list, by_nothing, find_field
+from geocrew.analyses.parts.groups_aggregates import Aggregate, Function, find_aggregates
+from geocrew.analyses.parts.groups_census import count_rows, merged_geometry, name_failed
+from geocrew.analyses.parts.groups_select import FEATURE_COUNT, Groups
+from geocrew.analyses.parts.groups_shapes import Unions
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes
+from geocrew.datasets.build import build
+from geocrew.datasets.compose import compose
+from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.staging import SCHEMA
+from geocrew.datasets.steady import steady, watched
+from geocrew.db import Connection
+from geocrew.errors import UserError
+
+Mode = Literal["all", "field", "custom"]
+
+
+def _as_text(value: Any) -> Any:
+    """Write a JSON value as PostgreSQL writes it: true, 5, 1.5."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class CustomGroup(BaseModel):
+    """A group of values under one name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200, description="what group_name says")
+    values: tuple[Annotated[str, BeforeValidator(_as_text)], ...] = Field(
+        min_length=1, description="values of custom_field, compared as text"
+    )
+
+
+class Params(VectorParams):
+    """Parameters of dissolve."""
+
+    source_dataset_id: int = Field(
+        ge=1, description="the dataset whose rows are merged", json_schema_extra={"dataset": True}
+    )
+    dissolve_mode: Mode = Field(
+        "field",
+        description="all: into one; field: by the values of dissolve_field; custom: by custom_groups",
+    )
+    dissolve_field: str | None = Field(
+        None,
+        min_length=1,
+        description="field whose equal values make a group; required for dissolve_mode field",
+        json_schema_extra={"field_of": "source_dataset_id"},
+    )
+    custom_field: str | None = Field(
+        None,
+        min_length=1,
+        description="field whose values custom_groups list; required for dissolve_mode custom",
+        json_schema_extra={"field_of": "source_dataset_id"},
+    )
+    custom_groups: tuple[CustomGroup, ...] | None = Field(
+        None,
+        min_length=1,
+        description='groups, e.g. [{"name": "West", "values": ["CA", "OR"]}]; for dissolve_mode custom',
+    )
+    aggregation_fields: dict[
+        str,
+        Annotated[tuple[Function, ...], BeforeValidator(_as_list), Field(min_length=1)],
+    ] = Field(
+        default_factory=dict,
+        description="a function, or a list of them, for each field that is summed up: "
+        "sum, avg, min, max, count, median, stddev, first",
+    )
+    multipart: bool = Field(True, description="one row a group; false: one row for each of its parts")
+    unmatched: Literal["drop", "keep"] = Field(
+        "drop", description="rows in no custom group: left out, or kept in one group without a name"
+    )
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """Want groups where they are needed, and no name or value in two."""
+        yield from super().conditions(given)
+        groups = given.get("custom_groups")
+        if given.get("dissolve_mode") == "custom" and groups is None:
+            example = '[{"name": "West", "values": ["CA", "OR"]}]'
+            yield f'custom_groups is required for dissolve_mode "custom", e.g. {example}'
+        names: set[str] = set()
+        owners: dict[str, str] = {}
+        for group in groups if isinstance(groups, list) else []:
+            name = group.get("name") if isinstance(group, dict) else None
+            values = group.get("values") if isinstance(group, dict) else None
+            if not isinstance(name, str) or not isinstance(values, list):
+                continue
+            if name in names:
+                yield f'custom_groups has two groups named "{name}"; give each a name of its own'
+            names.add(name)
+            for value in dict.fromkeys(str(_as_text(each)) for each in values):
+                if owners.setdefault(value, name) != name:
+                    yield (
+                        f'custom_groups has the value "{value}" in two groups, "{owners[value]}" and '
+                        f'"{name}"; a value belongs to one'
+                    )
+
+
+COLUMNS = (
+    Column("group_name", "text", "name of the custom group; NULL for the rest; only with custom"),
+    Column(FEATURE_COUNT, "int8", "number of rows in the group"),
+)
+
+
+def check(
+    params: Params, connection: Connection, user_id: int
+) -> tuple[Layer, Grouping, list[Aggregate]]:
+    """Return layer, grouping and aggregates; raises UserError where they are not fit."""
+    layer = open_layer(connection, params.source_dataset_id, user_id)
+    aggregates = find_aggregates(layer, params.aggregation_fields)
+    first = any(each.function == "first" for each in aggregates)
+    if first and params.output_mode != "static" and layer.rank("s") is None:
+        raise UserError(
+            f'{layer.described} has no unique key, so a view cannot tell which row is "first"; '
+            'choose output_mode "static", or another function'
+        )
+    return layer, _group(params, layer), aggregates
+
+
+def _group(params: Params, layer: Layer) -> Grouping:
+    if params.dissolve_mode == "all":
+        return by_nothing()
+    needed = f'for dissolve_mode "{params.dissolve_mode}"'
+    if params.dissolve_mode == "field":
+        return by_field(find_field(layer, "dissolve_field", params.dissolve_field, needed), layer)
+    field = find_field(layer, "custom_field", params.custom_field, needed)
+    lists = [(each.name, each.values) for each in params.custom_groups or ()]
+    return by_list(field, lists, params.unmatched == "keep")
+
+
+def run(params: Params, context: Context) -> Product:
+    """Sum values up in PostgreSQL, merge shapes here, and let the server join the two."""
+    layer, grouping, aggregates = check(params, context.connection, context.user_id)
+    with watched(layer):
+        return _run(params, context, layer, grouping, aggregates)
+
+
+def _run(
+    params: Params, context: Context, layer: Layer, grouping: Grouping, aggregates: list[Aggregate]
+) -> Product:
+    connection = context.connection
+    context.progress(0.0, "checking shapes")
+    features = prepare(connection, layer, context.staging, params.on_invalid)
+    shape = merged_geometry(connection, features, params.multipart)
+    groups = Groups(features, grouping, aggregates, shape, params.multipart)
+    with steady(connection):
+        features.check_unchanged(connection)
+        context.progress(0.1, "summing up the groups")
+        counts = count_rows(connection, groups)
+        groups_shapes.list_groups(context, groups)
+    unions = Unions()
+    if params.output_mode == "static":
+        unions = groups_shapes.unite_groups(context, groups, 0.2, 0.8)
+        select = groups_shapes.output(context, groups)
+    else:
+        select = replace(groups, features=features.for_view(layer)).view()
+    context.progress(0.8, "writing")
+    staged = build(connection, context.staging, params.output_mode, select)
+    return Product(
+        staged=staged,
+        name=_name(params, layer),
+        counts=counts | _merged(context, counts, unions) | {"notes": _notes(params, features, unions)},
+        described=_stand_in(params, context, features) if staged.kind == "view" else None,
+    )
+
+
+def _merged(context: Context, counts: dict[str, Any], unions: Unions) -> dict[str, Any]:
+    """Return the number of groups and how they were merged, and take those that failed off the sheet."""
+    table = context.staging.relation("groups")
+    row = context.connection.execute(compose("SELECT count(*) FROM {table}", table=table)).fetchone()
+    found = {"n_groups": int(row[0]) - len(unions.failed) if row else 0, "merged_by": dict(unions.ways)}
+    if not unions.failed:
+        return found
+    members = context.staging.relation("members")
+    lost = name_failed(context.connection, members, unions.failed)
+    return found | {
+        "rows_out": counts["rows_out"] - len(lost),
+        "failed": counts["failed"] + len(lost),
+        "dropped": [*counts["dropped"], *lost][:1000],
+    }
+
+
+def _stand_in(params: Params, context: Context, features: Features) -> Layer | None:
+    """Return the groups with their boxes; how many parts they have only the view itself can tell."""
+    if not params.multipart:
+        return None
+    boxes = features.layer.moved(SCHEMA, context.staging.name("groups"))
+    return replace(boxes, geometry_column="box")
+
+
+def _notes(params: Params, features: Features, unions: Unions) -> list[str]:
+    computed = replace(features.geometry, unchanged=False)
+    said = notes(replace(features, geometry=computed, lost=0), params.output_mode)
+    if features.lost:
+        said.append(f"{features.lost} invalid shapes could not be repaired and are left out")
+    snapped = unions.ways["snapped_1e-9"] + unions.ways["snapped_1e-7"]
+    if snapped:
+        said.append(f"the shapes of {snapped} groups could only be merged after rounding coordinates")
+    return said
+
+
+def _name(params: Params, layer: Layer) -> str:
+    field = {"field": params.dissolve_field, "custom": params.custom_field}.get(params.dissolve_mode)
+    return f"{layer.dataset.name} dissolved" + (f" by {field}" if field else "")
+
+
+ANALYSIS = Analysis(
+    job_type="dissolve",
+    title="Dissolve",
+    summary="Merges features that share a value into one, with sums, means and counts of their fields.",
+    params=Params,
+    columns=COLUMNS,
+    check=check,
+    run=run,
+)

@@ -1,0 +1,278 @@
+"""Hot spots through time: Gi* within each period, and what becomes of each place over them.
+
+Each period is a hot spot analysis of its own (Ord & Getis 1995). The scores of a place over the periods
+have a trend (Mann 1945, Kendall 1975) and one of the seventeen categories of emerging hot spot analysis.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from geocrew.analyses.parts import gi_star, trend
+from geocrew.analyses.parts.gi_star import Correction
+from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
+from geocrew.analyses.parts.neighbourhood_sql import row_of
+from geocrew.analyses.parts.period_lists import MOST, find_outside, find_periods, list_labels
+from geocrew.analyses.parts.period_rows import PeriodRows, read_period_rows
+from geocrew.analyses.parts.period_scores import Scores, score_periods, warnings_of
+from geocrew.analyses.parts.period_sql import result_columns, view_results
+from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
+from geocrew.analyses.parts.trend import NO_PATTERN, Trends, find_trends
+from geocrew.analysis import Analysis, Column, Context, Product, balance, notes
+from geocrew.datasets.arrays import write_arrays
+from geocrew.datasets.build import Staged, build
+from geocrew.datasets.compose import compose
+from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.fields import Field as DataField
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.output import GEOMETRY, Results, select_rows
+from geocrew.datasets.staging import SCHEMA
+from geocrew.datasets.steady import watched
+from geocrew.db import Connection
+from geocrew.errors import InvalidParameters
+
+PERIOD = Column("period", "text", "the period of the row")
+
+
+class Params(NeighbourParams):
+    """Parameters of the hot spot time series."""
+
+    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
+    value_field: str = Field(
+        min_length=1,
+        description="numeric field whose high and low values may gather",
+        json_schema_extra={"field_of": "dataset_id"},
+    )
+    time_field: str = Field(
+        min_length=1,
+        description="field that tells a row's period: a date, a timestamp, a year, or any text",
+        json_schema_extra={"field_of": "dataset_id"},
+    )
+    time_periods: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST,
+        description="texts that the field holds; for dates 2020, 2020-Q1, 2020-03, 2020-W12, 2020-03-05",
+    )
+    time_step: TimeStep | None = Field(
+        None, description="in place of time_periods: every such period of the calendar that has rows"
+    )
+    location_field: str | None = Field(
+        None,
+        min_length=1,
+        description="field that is equal for rows of one place; without it places have equal shapes",
+        json_schema_extra={"field_of": "dataset_id"},
+    )
+    correction: Correction = Field(
+        "none", description="fdr: classes after the false discovery rate of all tests of a period"
+    )
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """Periods are named or made by step; none is named twice."""
+        yield from super().conditions(given)
+        periods, step = given.get("time_periods"), given.get("time_step")
+        if periods is None and step is None:
+            yield "time_periods is required, or time_step (year, quarter, month, week, day) in its place"
+        if periods is not None and step is not None:
+            yield "time_periods and time_step exclude each other; give one of them"
+        if isinstance(periods, list):
+            texts = [each for each in periods if isinstance(each, str)]
+            yield from (
+                f'time_periods names "{each}" {texts.count(each)} times'
+                for each in dict.fromkeys(texts)
+                if texts.count(each) > 1
+            )
+            if any("\0" in each for each in texts):
+                yield "time_periods holds a NUL character, which no text in a database has"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the parameters name: the layer, its fields, the neighbourhood, and how periods are told."""
+
+    layer: Layer
+    field: DataField
+    rule: Rule
+    timing: Timing
+    location: DataField | None
+
+
+def check(params: Params, connection: Connection, user_id: int) -> Subject:
+    """Return what the parameters name; raises UserError where that is not fit."""
+    layer = open_layer(connection, params.dataset_id, user_id)
+    field = layer.number_field("value_field", params.value_field)
+    time = _any_field(layer, "time_field", params.time_field)
+    location = params.location_field and _any_field(layer, "location_field", params.location_field)
+    if params.output_mode != "static":
+        row_of(layer, "s")
+    timing = timing_of(layer, time, params.time_periods, params.time_step)
+    return Subject(layer, field, rule_of(params, connection, layer), timing, location or None)
+
+
+def _any_field(layer: Layer, parameter: str, name: str) -> DataField:
+    """Return the field `name`; raises InvalidParameters that lists those there are."""
+    for each in layer.fields:
+        if each.name == name:
+            return each
+    names = ", ".join(each.name for each in layer.fields if each.type != "geometry")
+    raise InvalidParameters(
+        [f'{parameter} "{name}" is not in {layer.described}; fields: {names or "none"}']
+    )
+
+
+def run(params: Params, context: Context) -> Product:
+    """Read all periods in one go, compute, and let the server build the output by a join."""
+    subject = check(params, context.connection, context.user_id)
+    with watched(subject.layer):
+        return _run(params, context, subject)
+
+
+def _run(params: Params, context: Context, subject: Subject) -> Product:
+    connection, layer, timing = context.connection, subject.layer, subject.timing
+    context.progress(0.0, "checking shapes")
+    features = prepare(connection, layer, context.staging, params.on_invalid)
+    context.progress(0.1, "finding periods")
+    labels = find_periods(connection, features, timing)
+    outside, dropped = find_outside(connection, features, timing, labels)
+    context.progress(0.15, "reading")
+    rows = read_period_rows(connection, features, subject.field, timing, labels, subject.location)
+    context.progress(0.3, "summing over neighbours")
+    scores = score_periods(
+        subject.rule,
+        rows,
+        labels,
+        params.correction,
+        f'value_field "{params.value_field}" of dataset {params.dataset_id}',
+        lambda share: context.progress(0.3 + 0.25 * share, "summing over neighbours"),
+    )
+    trends = find_trends(rows.place, rows.step, scores.z, scores.bins)
+    context.progress(0.6, "writing")
+    if params.output_mode == "static":
+        staged = _build_static(context, features, rows, scores, trends, labels, params.correction)
+        described = None
+    else:
+        view = features.for_view(layer)
+        results = view_results(
+            view, subject.rule, subject.field, timing, subject.location, params.correction
+        )
+        staged = build(connection, context.staging, params.output_mode, select_rows(view, results))
+        described = _scope(context, features, timing, labels) if staged.kind == "view" else None
+    for warning in [*warnings_of(scores), *_warnings(params, trends)]:
+        context.log(warning, "warning")
+    counts = _counts(subject.rule, rows, scores, trends)
+    counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
+    counts["rows_in"] += outside
+    counts |= {"dropped_outside": outside, "dropped": [*counts["dropped"], *dropped][:1000]}
+    name = f"Hot spots of {params.value_field} in {layer.dataset.name} over {len(labels)} periods"
+    return Product(staged=staged, name=name, counts=counts, described=described)
+
+
+def _build_static(
+    context: Context,
+    features: Features,
+    rows: PeriodRows,
+    scores: Scores,
+    trends: Trends,
+    labels: tuple[str, ...],
+    correction: Correction,
+) -> Staged:
+    """Send the scores to the server and join them to the rows they were read from."""
+    connection, table = context.connection, context.staging.relation("scores")
+    connection.execute(
+        compose(
+            "CREATE UNLOGGED TABLE {table} (row tid, version xid, step int8, gi_z float8, gi_p float8,"
+            " gi_p_adjusted float8, neighbors int4, trend_z float8, trend_p float8, pattern int2)",
+            table=table,
+        )
+    )
+    write_arrays(
+        connection,
+        table,
+        {
+            "row": ("tid", rows.row),
+            "version": ("xid", rows.version),
+            "step": ("int8", rows.step),
+            "gi_z": ("float8", scores.z),
+            "gi_p": ("float8", scores.p),
+            "gi_p_adjusted": ("float8", scores.p_adjusted),
+            "neighbors": ("int4", scores.neighbors),
+            "trend_z": ("float8", trends.z),
+            "trend_p": ("float8", trends.p),
+            "pattern": ("int2", trends.pattern),
+        },
+    )
+    connection.execute(compose("ANALYZE {table}", table=table))
+    joins = compose(
+        "JOIN (SELECT row, version, step, NULLIF(gi_z, 'NaN') AS gi_z, NULLIF(gi_p, 'NaN') AS gi_p,"
+        " NULLIF(gi_p_adjusted, 'NaN') AS gi_p_adjusted, NULLIF(neighbors, -1) AS neighbors,"
+        " NULLIF(trend_z, 'NaN') AS trend_z, NULLIF(trend_p, 'NaN') AS trend_p,"
+        " NULLIF(pattern, {no_pattern}) AS pattern FROM {table}"
+        ") AS r ON r.row = s.ctid AND r.version = s.xmin {bins}"
+        " CROSS JOIN LATERAL (SELECT r.trend_z, r.trend_p, r.pattern) AS t"
+        " JOIN ({listed}) AS during ON during.step = r.step",
+        no_pattern=NO_PATTERN,
+        table=table,
+        bins=gi_star.bin_join(correction),
+        listed=list_labels(labels),
+    )
+    select = select_rows(features, Results(result_columns(correction), joins))
+    with connection.transaction():
+        staged = build(connection, context.staging, "static", select)
+        features.check_unchanged(connection)
+    if staged.rows != len(rows.row):
+        raise features.changed()
+    return staged
+
+
+def _scope(context: Context, features: Features, timing: Timing, labels: tuple[str, ...]) -> Layer:
+    """Return the rows in the periods, which have the extent of a view that would compute it."""
+    context.connection.execute(
+        compose(
+            "CREATE VIEW {scope} AS SELECT {shape} AS geom FROM {rows} WHERE {kept}"
+            " AND {label} IN (SELECT period FROM ({listed}) AS p)",
+            scope=context.staging.relation("scope"),
+            shape=features.output_shape("s"),
+            rows=features.rows("s"),
+            kept=features.kept("s"),
+            label=timing.label("s"),
+            listed=list_labels(labels),
+        )
+    )
+    scope = features.layer.moved(SCHEMA, context.staging.name("scope"))
+    return replace(scope, geometry_column=GEOMETRY)
+
+
+def _counts(rule: Rule, rows: PeriodRows, scores: Scores, trends: Trends) -> dict[str, Any]:
+    return {
+        **rows.counts(),
+        "n_islands": sum(each["n_islands"] for each in scores.periods),
+        "classes": gi_star.count_classes(scores.bins[rows.takes_part]),
+        **rule.described(),
+        "periods": scores.periods,
+        "n_places": sum(trends.patterns.values()),
+        "n_places_repeated": trends.repeated,
+        "patterns": trends.patterns,
+    }
+
+
+def _warnings(params: Params, trends: Trends) -> Iterator[str]:
+    if trends.repeated:
+        other = "another" if params.location_field else "a"
+        yield (
+            f"{trends.repeated} places have several rows in one period and thus no trend;"
+            f" {other} location_field may tell them apart"
+        )
+
+
+ANALYSIS = Analysis(
+    job_type="hotspot_timeseries",
+    title="Hot spot time series (emerging hot spots)",
+    summary="Finds hot spots within each period, and how each place goes from one to the next.",
+    params=Params,
+    columns=(PERIOD, *gi_star.COLUMNS, gi_star.ADJUSTED, *trend.COLUMNS),
+    check=check,
+    run=run,
+)

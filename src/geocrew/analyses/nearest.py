@@ -1,0 +1,276 @@
+"""Nearest: for each feature of one dataset the nearest of another, and how far they are apart.
+
+Planar as ST_Distance measures, on degrees along geodesics of WGS84. Exact: an index only bounds the
+reach within which the nearest must lie, all within are measured, and ties go by the target's id.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyproj
+from pydantic import Field
+
+from geocrew.analyses.parts.nearest_output import COLUMNS, Geometry, pair_results
+from geocrew.analyses.parts.nearest_pairs import (
+    count_places,
+    list_unmatched,
+    measure_pairs,
+    store_pairs,
+)
+from geocrew.analyses.parts.nearest_sql import Search, pairs_select
+from geocrew.analyses.parts.nearest_targets import defined_targets, prepare_targets
+from geocrew.analysis import Analysis, Context, Product, VectorParams, notes
+from geocrew.datasets import reference_systems
+from geocrew.datasets.build import Staged, build
+from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.features import prepare
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.pairing import Side
+from geocrew.datasets.srids import Alignment, in_srid_of
+from geocrew.datasets.staging import SCHEMA
+from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.units import DistanceUnit, measured
+from geocrew.db import Connection
+from geocrew.errors import UserError
+
+_UNITS = {"m": "metres", "km": "kilometres", "ft": "feet", "mi": "miles"}
+
+
+class Params(VectorParams):
+    """Parameters of the nearest search."""
+
+    source_dataset_id: int = Field(
+        ge=1, description="features whose nearest are looked for", json_schema_extra={"dataset": True}
+    )
+    target_dataset_id: int = Field(
+        ge=1,
+        description="features among which they are looked for; if it is the source, "
+        "no feature is its own neighbour",
+        json_schema_extra={"dataset": True},
+    )
+    max_distance: float | None = Field(
+        None, ge=0, description="targets further away do not count; inclusive, in distance_unit"
+    )
+    limit: int = Field(1, ge=1, le=1_000_000, description="how many targets each source gets at most")
+    keep_unmatched: bool = Field(
+        False, description="whether sources without a target keep a row, with NULL in it"
+    )
+    geometry: Geometry = Field(
+        "source", description="shape of the rows: the source's, or the shortest line to the target"
+    )
+    distance_unit: DistanceUnit = Field(
+        "auto",
+        description="unit of max_distance and of the result; "
+        "auto: metres on the ellipsoid for geographic datasets, else the dataset's unit",
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `check` has found: two layers, how they are compared, what is looked for, the unit."""
+
+    source: Layer
+    target: Layer
+    alignment: Alignment
+    search: Search
+    unit: str
+
+
+def check(params: Params, connection: Connection, user_id: int) -> Plan:
+    """Return what is to be done; raises UserError for datasets that cannot be compared."""
+    source = open_layer(connection, params.source_dataset_id, user_id)
+    target = open_layer(connection, params.target_dataset_id, user_id)
+    if params.output_mode != "static":
+        for layer in (source, target):
+            _check_names(layer)
+    search = Search(
+        limit=params.limit,
+        reach=params.max_distance,
+        unit=measured(connection, source, 1.0, params.distance_unit),
+        geographic=source.geographic,
+        same=params.source_dataset_id == params.target_dataset_id,
+    )
+    alignment = in_srid_of(connection, source, target)
+    unit = _unit_in_words(connection, source, params.distance_unit)
+    return Plan(source, target, alignment, search, unit)
+
+
+def run(params: Params, context: Context) -> Product:
+    """Find the pairs in PostgreSQL, where the index is, and join them to the rows of both layers."""
+    plan = check(params, context.connection, context.user_id)
+    with watched(plan.source), watched(plan.target):
+        return _run(params, context, plan)
+
+
+def _run(params: Params, context: Context, plan: Plan) -> Product:
+    connection, search = context.connection, plan.search
+    source, target = _open_sides(params, context, plan)
+    with steady(connection):
+        for side in (source, target):
+            side.features.check_unchanged(connection)
+        context.progress(0.1, "preparing targets")
+        sources = count_places(connection, source)[0]
+        targets = prepare_targets(connection, context.staging, target, search.geographic, sources)
+
+        among = "" if targets.pieces is None else " among pieces of big shapes"
+
+        def show(share: float) -> None:
+            context.progress(0.15 + 0.55 * share, f"searching the nearest{among}")
+
+        pairs = store_pairs(connection, context.staging, source, targets, search, show)
+        counts = _counts(params, connection, plan, source, target, pairs)
+        context.progress(0.7, "writing")
+        static = _results(params, search, source, target, pairs, compose(""))
+        staged, described = _build(params, context, plan, source, target, static)
+    nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
+    return Product(
+        staged=staged,
+        name=f"Nearest neighbours in {plan.source.dataset.name}" if search.same else nearest,
+        counts=counts | {"notes": _notes(params, source, target)},
+        described=described,
+    )
+
+
+def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Side]:
+    """Make both layers addressable and valid; one that is both is read once."""
+    connection = context.connection
+    context.progress(0.0, "checking shapes")
+    features = prepare(connection, plan.source, context.staging, params.on_invalid)
+    source = Side(features, Alignment(None, 0.0))
+    if plan.search.same:
+        return source, source
+    context.progress(0.05, "checking shapes of the targets")
+    others = prepare(connection, plan.target, context.staging, params.on_invalid, part="2")
+    return source, Side(others, plan.alignment)
+
+
+def _results(
+    params: Params, search: Search, source: Side, target: Side, pairs: Expression, ctes: Expression
+) -> Results:
+    return pair_results(
+        source,
+        target,
+        pairs,
+        ctes,
+        geometry=params.geometry,
+        geographic=search.geographic,
+        once=search.limit == 1,
+        keep_unmatched=params.keep_unmatched,
+    )
+
+
+def _build(
+    params: Params, context: Context, plan: Plan, source: Side, target: Side, static: Results
+) -> tuple[Staged, Layer | None]:
+    """Build the output, and for a view the table of shapes that stands for its extent and rows."""
+    connection, staging = context.connection, context.staging
+    comments = {
+        "target_id": f"id of the target in {plan.target.described}",
+        "distance": f"distance to the target, in {plan.unit}",
+    }
+    described: Layer | None = None
+    select: Expression = select_rows(source.features, static)
+    if params.output_mode != "static":
+        if params.output_mode == "view":
+            connection.execute(
+                compose(
+                    "CREATE UNLOGGED TABLE {table} AS SELECT geom FROM ({select}) AS rows",
+                    table=staging.relation("stand"),
+                    select=select,
+                )
+            )
+            moved = plan.source.moved(SCHEMA, staging.name("stand"))
+            described = replace(moved, geometry_column="geom")
+        select = _defining_select(params, plan, source, target)
+    return build(connection, staging, params.output_mode, select, comments), described
+
+
+def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> Expression:
+    """Define the result as one SELECT of the original tables: what a view is."""
+    first = replace(source, features=source.features.for_view(plan.source))
+    second = replace(target, features=target.features.for_view(plan.target))
+    targets = defined_targets(second, plan.search.geographic)
+    pairs = compose("pairs AS ({select}) ", select=pairs_select(first, targets, plan.search))
+    made = compose("") if targets.made is None else compose("{made}, ", made=targets.made)
+    ctes = compose("WITH {made}{pairs}", made=made, pairs=pairs)
+    results = _results(params, plan.search, first, second, compose("pairs"), ctes)
+    return select_rows(first.features, results)
+
+
+def _counts(
+    params: Params, connection: Connection, plan: Plan, source: Side, target: Side, pairs: Expression
+) -> dict[str, Any]:
+    """Return the counts; each source counts once in the balance, however many targets it has."""
+    kept, empty = count_places(connection, source)
+    others, others_empty = count_places(connection, target)
+    matched, measures = measure_pairs(connection, pairs)
+    repaired, skipped = source.features.mending
+    target_repaired, target_skipped = target.features.mending
+    unmatched = kept - empty - matched
+    dropped = list(source.features.dropped)
+    if not params.keep_unmatched:
+        reach = "" if params.max_distance is None else f" within {params.max_distance:g} {plan.unit}"
+        dropped += list_unmatched(connection, source, pairs, f"no target{reach}")
+    return {
+        "n": kept - empty,
+        "n_matched": matched,
+        "n_unmatched": unmatched,
+        "n_empty": empty,
+        **measures,
+        "distance_unit": plan.unit,
+        "targets": {
+            "n": others - others_empty,
+            "n_empty": others_empty,
+            "n_repaired": target_repaired,
+            "n_skipped": target_skipped,
+        },
+        "n_repaired": repaired,
+        "n_skipped": skipped,
+        "rows_in": kept + skipped,
+        "rows_out": kept if params.keep_unmatched else matched,
+        "dropped_outside": 0 if params.keep_unmatched else unmatched,
+        "dropped_empty": 0 if params.keep_unmatched else empty,
+        "dropped_lower_dimension": 0,
+        "failed": skipped,
+        "dropped": dropped[:1000],
+    }
+
+
+def _notes(params: Params, source: Side, target: Side) -> list[str]:
+    said = notes(source.features, params.output_mode)
+    if target.features.lost:
+        said.append(f"{target.features.lost} invalid targets could not be repaired and match nothing")
+    return said
+
+
+def _check_names(layer: Layer) -> None:
+    if layer.rank("s") is None:
+        raise UserError(
+            f"{layer.described} has no unique key, so a view cannot tell its rows apart; "
+            'choose output_mode "static"'
+        )
+
+
+def _unit_in_words(connection: Connection, layer: Layer, unit: DistanceUnit) -> str:
+    if unit in _UNITS:
+        return _UNITS[unit]
+    if layer.geographic:
+        return _UNITS["m"]
+    definition = reference_systems.definition(connection, layer.srid)
+    if definition is None:
+        return "the unit of the coordinates"
+    name = str(pyproj.CRS.from_user_input(definition).axis_info[0].unit_name)
+    return _UNITS["m"] if name == "metre" else name
+
+
+ANALYSIS = Analysis(
+    job_type="nearest",
+    title="Nearest features",
+    summary="Finds for each feature the nearest ones of another dataset, and how far they are.",
+    params=Params,
+    columns=COLUMNS,
+    check=check,
+    run=run,
+    aliases=("nearest_analysis",),
+)

@@ -1,0 +1,148 @@
+"""Where the nearest are looked for: the targets as they are stored, or prepared with an index."""
+
+from dataclasses import replace
+
+from geocrew.analyses.parts.nearest_sql import Targets, measured_shape
+from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.pairing import Side, has_shape_index
+from geocrew.datasets.staging import Staging
+from geocrew.db import Connection
+
+# Measured on lakes: with 20 sources a target, pieces of up to 64 vertices cost a half to a quarter of
+# whole shapes; with 2 sources a target, the cutting (2.6 µs a vertex) cost three times what it saved.
+_BIG, _PIECE, _SOURCES_EACH = 64, 64, 10
+
+
+def stored_targets(target: Side) -> Targets:
+    """Return the targets as they are, to be searched with an index of their own."""
+    return Targets(
+        rows=target.features.rows("b"),
+        row=target.row("b"),
+        shape=target.shape("b"),
+        usable=target.takes_part("b"),
+    )
+
+
+def defined_targets(target: Side, geographic: bool) -> Targets:
+    """Return the targets as a view reads them: as stored where that serves, else made once a reading."""
+    stored = stored_targets(target)
+    if target.direct and not geographic:
+        return stored
+    made = compose(
+        "targets AS MATERIALIZED ("
+        "SELECT row, flat, {shape} AS shape"
+        " FROM (SELECT {row} AS row, {flat} AS flat FROM {rows} WHERE {usable} OFFSET 0) AS b)",
+        shape=measured_shape(compose("flat"), geographic),
+        row=stored.row,
+        flat=stored.shape,
+        rows=stored.rows,
+        usable=stored.usable,
+    )
+    flat = _prepared(compose("targets"), compose("b.flat"), made)
+    if not geographic:
+        return flat
+    probe = stored if target.direct else flat
+    return _prepared(compose("targets"), compose("b.shape"), made, probe)
+
+
+def prepare_targets(
+    connection: Connection, staging: Staging, target: Side, geographic: bool, sources: int
+) -> Targets:
+    """Return the targets ready for a fast search: staged with an index where they have none that serves.
+
+    Big planar shapes are cut up besides, where `sources` are many enough to be worth it.
+    """
+    if target.direct and not geographic and has_shape_index(connection, target.features.layer):
+        targets = stored_targets(target)
+    else:
+        targets = _stage(connection, staging, target, geographic)
+    if geographic or not _are_big(connection, target, sources):
+        return targets
+    return _cut_up(connection, staging, targets)
+
+
+def _prepared(
+    relation: Expression, shape: Expression, made: Expression | None = None, probe: Targets | None = None
+) -> Targets:
+    return Targets(
+        rows=compose("{relation} AS b", relation=relation),
+        row=compose("b.row"),
+        shape=shape,
+        usable=compose("true"),
+        made=made,
+        probe=probe,
+    )
+
+
+def _stage(connection: Connection, staging: Staging, target: Side, geographic: bool) -> Targets:
+    table = staging.relation("targets")
+    spot = compose(", {spot} AS spot", spot=target.spot("b")) if geographic else compose("")
+    connection.execute(
+        compose(
+            "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS row, {shape} AS shape{spot}"
+            " FROM {rows} WHERE {usable}",
+            table=table,
+            row=target.row("b"),
+            shape=measured_shape(target.shape("b"), geographic),
+            spot=spot,
+            rows=target.features.rows("b"),
+            usable=target.takes_part("b"),
+        )
+    )
+    _index(connection, table)
+    connection.execute(compose("CREATE INDEX ON {table} (row)", table=table))
+    targets = _prepared(table, compose("b.shape"))
+    if not geographic:
+        return targets
+    connection.execute(compose("CREATE INDEX ON {table} USING gist (spot)", table=table))
+    return replace(targets, spot=compose("b.spot"))
+
+
+def _cut_up(connection: Connection, staging: Staging, targets: Targets) -> Targets:
+    table = staging.relation("pieces")
+    connection.execute(
+        compose(
+            "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS target,"
+            " ST_Subdivide({shape}, {most}) AS shape FROM {rows} WHERE {usable}",
+            table=table,
+            row=targets.row,
+            shape=targets.shape,
+            most=_PIECE,
+            rows=targets.rows,
+            usable=targets.usable,
+        )
+    )
+    _index(connection, table)
+    query = compose(
+        "SELECT max(GREATEST(-ST_XMin(shape), ST_XMax(shape), -ST_YMin(shape), ST_YMax(shape)))"
+        " FROM {table}",
+        table=table,
+    )
+    farthest = connection.execute(query).fetchone()
+    # A cut rounds to 2^-52 of the coordinates; some hundred times that is still far below any use.
+    noise = 1e-13 * float(farthest[0] if farthest and farthest[0] else 1.0)
+    return replace(targets, pieces=table, noise=noise)
+
+
+def _index(connection: Connection, table: Expression) -> None:
+    connection.execute(compose("CREATE INDEX ON {table} USING gist (shape)", table=table))
+    connection.execute(compose("ANALYZE {table}", table=table))
+
+
+def _are_big(connection: Connection, target: Side, sources: int) -> bool:
+    """Say whether one in twenty has so many vertices that cutting all pays for so many sources."""
+    if target.features.geometry.dimension == 0:
+        return False
+    query = compose(
+        "SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY ST_NPoints({shape})) > {big}"
+        " AND count(*) * {each} <= {sources}"
+        " FROM {rows} WHERE {usable}",
+        shape=target.features.layer.shape("b"),
+        big=_BIG,
+        each=_SOURCES_EACH,
+        sources=sources,
+        rows=target.features.rows("b"),
+        usable=target.takes_part("b"),
+    )
+    row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])

@@ -1,0 +1,73 @@
+"""The dataset whose polygons cut: opened, checked, and as a mask for tables and for views."""
+
+from dataclasses import dataclass
+
+from geocrew.analyses.parts.overlay_mask import DatasetMask
+from geocrew.analyses.parts.overlay_sql import union_near
+from geocrew.analysis import Context
+from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.features import Features, OnInvalid, prepare
+from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.srids import Alignment, in_srid_of
+from geocrew.db import Connection
+from geocrew.errors import UserError
+
+
+@dataclass(frozen=True)
+class MaskLayer:
+    """A dataset of polygons, and what brings them into the SRID of the features to be cut."""
+
+    parameter: str
+    layer: Layer
+    alignment: Alignment
+
+
+def open_mask(
+    connection: Connection, parameter: str, dataset_id: int, user_id: int, first: Layer
+) -> MaskLayer:
+    """Open the dataset; raises UserError where it is not of polygons or in no known SRID."""
+    layer = open_layer(connection, dataset_id, user_id)
+    kind = layer.geometry_type.rstrip("ZM").upper()
+    if kind.endswith(("POINT", "LINESTRING", "CURVE")):
+        raise UserError(
+            f"{parameter} {dataset_id} holds {layer.geometry_type}; choose a dataset of polygons"
+        )
+    return MaskLayer(parameter, layer, in_srid_of(connection, first, layer))
+
+
+def prepare_mask(
+    context: Context, mask: MaskLayer, on_invalid: OnInvalid
+) -> tuple[DatasetMask, Features]:
+    """Copy the polygons to the workshop; raises UserError where they are not all polygons."""
+    features = prepare(context.connection, mask.layer, context.staging, on_invalid, part="2")
+    if features.geometry.dimension != 2 and _any_rows(context.connection, features):
+        raise UserError(
+            f"{mask.parameter} {mask.layer.dataset.id} holds points, lines or a mixture; "
+            "choose a dataset of polygons"
+        )
+    srid = mask.layer.srid if mask.alignment.srid is None else mask.alignment.srid
+    return DatasetMask(context.connection, features, mask.alignment, context.staging, srid), features
+
+
+def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Expression:
+    """Return the FROM item `mask` of a view, which reads the original table."""
+    features = prepared.for_view(mask.layer)
+    aligned = mask.alignment.shape(features.geometry.straight(features.shape("m")))
+    return union_near(features, aligned, shape)
+
+
+def count_mask(features: Features) -> dict[str, int]:
+    """Return how many polygons were repaired or left out for being invalid."""
+    repaired, skipped = features.mending
+    return {"n_mask_repaired": repaired, "n_mask_skipped": skipped}
+
+
+def _any_rows(connection: Connection, features: Features) -> bool:
+    query = compose(
+        "SELECT EXISTS (SELECT FROM {rows} WHERE NOT {hollow} AND {kept})",
+        rows=features.rows("s"),
+        hollow=features.hollow("s"),
+        kept=features.kept("s"),
+    )
+    row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])

@@ -1,0 +1,72 @@
+"""How a raster tells the cells that hold no value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from geocrew.errors import InvalidParameters
+
+# What a whole number of complex_int16 must fit, for which numpy has no type.
+_PARTS = {"complex_int16": "int16"}
+
+
+@dataclass(frozen=True)
+class Void:
+    """Cells without a value hold `fill`; a reader knows them by `nodata`, else by a mask where `masked`.
+
+    Neither: by an alpha band among the cells. `replaces`: the nodata value is new, and cells that the
+    source knows as void by other means must take it.
+    """
+
+    fill: float
+    nodata: float | None
+    masked: bool
+    replaces: bool
+
+
+def choose_void(raster: Any, bands: Sequence[int], nodata: float | None) -> Void:
+    """Decide how the output tells void cells: by `nodata` where given, else as `raster` does."""
+    if nodata is not None:
+        return Void(nodata, nodata, masked=False, replaces=True)
+    given, masked = usable_nodata(raster), has_mask(raster)
+    alpha = [number for number, each in enumerate(raster.colorinterp, 1) if each.name == "alpha"]
+    if given is not None:
+        return Void(given, given, masked and not alpha, replaces=False)
+    return Void(0, None, not set(alpha) & set(bands), replaces=False)
+
+
+def usable_nodata(raster: Any) -> float | None:
+    """Return the nodata value; None too where no cell can hold it, such as -9999 among bytes."""
+    value: float | None = raster.nodata
+    return value if value is not None and fits(value, raster.dtypes[0]) else None
+
+
+def fits(value: float, dtype: str) -> bool:
+    """Say whether a cell of that type can hold the value."""
+    kind = np.dtype(_PARTS.get(dtype, dtype))
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        return float(value).is_integer() and limits.min <= int(value) <= limits.max
+    return not np.isfinite(value) or abs(value) <= float(np.finfo(kind).max)
+
+
+def check_nodata(value: float, dtype: str, described: str) -> None:
+    """Raise InvalidParameters where no cell of that type can hold the value."""
+    if fits(value, dtype):
+        return
+    kind = np.dtype(_PARTS.get(dtype, dtype))
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        choices = f"a whole number from {limits.min} to {limits.max}"
+    else:
+        choices = f'a number of at most {np.finfo(kind).max:g}, or "nan"'
+    raise InvalidParameters(
+        [f"nodata {value:.17g} does not fit the {dtype} cells of {described}; choose {choices}"]
+    )
+
+
+def has_mask(raster: Any) -> bool:
+    """Say whether a mask or an alpha band tells which cells hold a value; it overrules nodata."""
+    return any(each.name == "per_dataset" for each in raster.mask_flag_enums[0])

@@ -1,0 +1,23 @@
+"""A field read as text, or as a time of no zone."""
+
+from psycopg import sql
+
+from geocrew.datasets.fields import Field
+
+
+def as_text(field: Field, alias: str) -> sql.Composable:
+    """Return the text of a field of table `alias`, compared byte by byte whatever its collation."""
+    if field.properties_column is not None:
+        key = sql.Literal(field.name)
+        return sql.SQL('({} ->> {}) COLLATE "C"').format(
+            sql.Identifier(alias, field.properties_column), key
+        )
+    return sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(alias, field.name))
+
+
+def as_time(field: Field, alias: str) -> sql.Composable:
+    """Return a date as a date, and a timestamp without a zone: one that has a zone is read in UTC."""
+    column = sql.Identifier(alias, field.name)
+    if field.type_name == "timestamptz":
+        return sql.SQL("({} AT TIME ZONE 'UTC')").format(column)
+    return sql.SQL("{}::date" if field.type == "date" else "{}::timestamp").format(column)

@@ -1,0 +1,167 @@
+"""From a query that passed the guard to a staged view, made, tried and counted as the role of views."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from geocrew.datasets.build import OutputMode, Staged, build
+from geocrew.datasets.layer import Layer
+from geocrew.datasets.output import GEOMETRY, ID
+from geocrew.datasets.relation import find_relation
+from geocrew.datasets.staging import SCHEMA, Staging
+from geocrew.datasets.summary import Summary, summarise
+from geocrew.db import Connection
+from geocrew.errors import UserError
+from geocrew.views.definition import verify
+from geocrew.views.outline import Outline, outline
+from geocrew.views.role import check_role, confined, grant, spatial_schema
+from geocrew.views.tables import Table
+
+# Time to plan; time to read all rows of a plain view, which every look at it costs again.
+PLAN_SECONDS = 10.0
+READ_SECONDS = 60.0
+_QUERY = "query"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a view is to be: a SELECT of `tables`, given as `parameter`."""
+
+    select: sql.Composable
+    tables: tuple[Table, ...]
+    parameter: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A view in the workshop, with the names of its columns and what it holds."""
+
+    staged: Staged
+    columns: tuple[str, ...]
+    keyed: bool
+    computed: bool
+    summary: Summary
+    hollow: int
+
+
+def create(
+    connection: Connection,
+    staging: Staging,
+    definition: Definition,
+    source: Layer,
+    *,
+    materialized: bool,
+    progress: Callable[[float, str], object],
+) -> View:
+    """Make the view in the workshop; raises UserError for a query that PostgreSQL cannot run in time.
+
+    A stored view may take as long as its job may; a plain one is read within READ_SECONDS.
+    """
+    check_role(connection)
+    grant(connection, definition.tables)
+    spatial = spatial_schema(connection)
+    limit = 0.0 if materialized else READ_SECONDS
+    with _told(definition.parameter):
+        progress(0.05, "planning the query")
+        _try(connection, staging, definition, spatial)
+        progress(0.1, "looking at its rows")
+        with confined(connection, spatial, limit):
+            found = find_relation(connection, SCHEMA, staging.name(_QUERY))
+            if found is None:
+                raise LookupError(f"{staging.name(_QUERY)} is not there")
+            read = replace(source, schema=SCHEMA, table=staging.name(_QUERY), relation_kind="v")
+            shape = outline(connection, found, read, definition.parameter)
+        progress(0.4, "making the view")
+        staged = _build(connection, staging, definition, shape, spatial, materialized, limit)
+        progress(0.7, "counting its rows")
+        with confined(connection, spatial, limit):
+            hollow = _count_hollow(connection, staged, definition.parameter)
+            summary = summarise(connection, SCHEMA, staged.table, GEOMETRY)
+    names = tuple(name for name, _ in shape.columns)
+    return View(staged, names, shape.keyed, shape.computed, summary, hollow)
+
+
+def _try(connection: Connection, staging: Staging, definition: Definition, spatial: str) -> None:
+    """Let PostgreSQL understand the query, look at what it understood, and only then plan it."""
+    relation = staging.relation(_QUERY)
+    with confined(connection, spatial, PLAN_SECONDS, read_only=False):
+        connection.execute(
+            sql.SQL("CREATE VIEW {} WITH (security_invoker = true) AS {}").format(
+                relation, definition.select
+            )
+        )
+        verify(connection, SCHEMA, staging.name(_QUERY), definition.tables, definition.parameter)
+    with confined(connection, spatial, PLAN_SECONDS):
+        connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(relation))
+        connection.execute(sql.SQL("EXPLAIN SELECT * FROM {}").format(relation))
+
+
+def _build(
+    connection: Connection,
+    staging: Staging,
+    definition: Definition,
+    shape: Outline,
+    spatial: str,
+    materialized: bool,
+    limit: float,
+) -> Staged:
+    mode: OutputMode = "materialized_view" if materialized else "view"
+    with confined(connection, spatial, limit, read_only=False):
+        connection.execute(sql.SQL("DROP VIEW {}").format(staging.relation(_QUERY)))
+        staged = build(connection, staging, mode, shape.select(definition.select))
+        verify(connection, SCHEMA, staged.table, definition.tables, definition.parameter)
+    return staged
+
+
+def _count_hollow(connection: Connection, staged: Staged, parameter: str) -> int:
+    """Return how many rows have no shape or an empty one; raises UserError for ids that come twice."""
+    query = sql.SQL(
+        "SELECT count(*) FILTER (WHERE COALESCE(ST_IsEmpty({shape}), true)), count(*),"
+        " count(DISTINCT {id}) FROM {view}"
+    ).format(
+        shape=sql.Identifier(GEOMETRY),
+        id=sql.Identifier(ID),
+        view=sql.Identifier(SCHEMA, staged.table),
+    )
+    row = connection.execute(query).fetchone()
+    hollow, rows, ids = row or (0, 0, 0)
+    if rows != ids:
+        raise _repeated(parameter, f": {rows} rows have {ids} different ids")
+    return int(hollow)
+
+
+def _repeated(parameter: str, counts: str) -> UserError:
+    return UserError(
+        f'{parameter} yields an "id" that does not identify its rows{counts}; leave it out or give it'
+        " another name, and a row id is made"
+    )
+
+
+@contextmanager
+def _told(parameter: str) -> Iterator[None]:
+    """Tell the caller in PostgreSQL's words what it found wrong with the query."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        raise UserError(
+            f"{parameter} takes too long ({PLAN_SECONDS:g} s to plan, {READ_SECONDS:g} s to read all)"
+            '; make it simpler, or store its rows with "materialized": true'
+        ) from error
+    except psycopg.errors.UniqueViolation as error:
+        raise _repeated(parameter, "") from error
+    except (
+        psycopg.ProgrammingError,
+        psycopg.DataError,
+        psycopg.NotSupportedError,
+        psycopg.InternalError,
+    ) as error:
+        raise UserError(f"{parameter}: {_words(error.diag)}") from error
+
+
+def _words(diagnosis: Any) -> str:
+    words = str(diagnosis.message_primary)
+    return f"{words}. {diagnosis.message_hint}" if diagnosis.message_hint else words

@@ -1,0 +1,100 @@
+"""The user's mistakes with dissolve: what each message says."""
+
+from typing import Any
+
+import pytest
+from tests.integration.analyses.test_dissolve import dissolve, towns
+
+from geocrew.db import Connection
+from geocrew.errors import InvalidParameters
+
+MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, ['dissolve_field is required for dissolve_mode "field"; fields of dataset', "state, people"]),
+    (
+        {"dissolve_field": "stat"},
+        ['dissolve_field "stat" is not in', '(did you mean "state"?)', "founded"],
+    ),
+    (
+        {"dissolve_field": "doc"},
+        ['dissolve_field "doc" is json, whose values cannot be compared', "state,"],
+    ),
+    ({"dissolve_mode": "some"}, ["dissolve_mode", "'all', 'field' or 'custom'", '"some"']),
+    (
+        {"dissolve_mode": "all", "aggregation_fields": {"people": "total"}},
+        ["aggregation_fields.people.0", "'sum', 'avg', 'min', 'max', 'count'", '"total"'],
+    ),
+    (
+        {"dissolve_mode": "all", "aggregation_fields": {"people": []}},
+        ["aggregation_fields.people", "at least 1"],
+    ),
+    (
+        {"dissolve_mode": "all", "aggregation_fields": {"state": "sum", "poeple": "sum"}},
+        [
+            'aggregation_fields "state" is text, not numeric',
+            'aggregation_fields "poeple" is not in dataset',
+            '(did you mean "people"?)',
+            "numeric fields: people, area",
+        ],
+    ),
+    (
+        {"dissolve_mode": "all", "aggregation_fields": {"tags": "first"}},
+        ['aggregation_fields "tags" is other, of which there is no first', "state, people"],
+    ),
+    (
+        {"dissolve_mode": "all", "aggregation_fields": {"doc": "max"}},
+        ['aggregation_fields "doc" is json, of which there is no max', "state, people, area, founded"],
+    ),
+    ({"dissolve_mode": "custom"}, ['custom_groups is required for dissolve_mode "custom"', '"West"']),
+    (
+        {"dissolve_mode": "custom", "custom_groups": [{"name": "x", "values": [1]}]},
+        ['custom_field is required for dissolve_mode "custom"; fields of dataset', "state, people"],
+    ),
+    (
+        {
+            "dissolve_mode": "custom",
+            "custom_field": "state",
+            "custom_groups": [{"name": "x", "values": [1, "A"]}, {"name": "y", "values": ["B", "1"]}],
+        },
+        ['custom_groups has the value "1" in two groups, "x" and "y"'],
+    ),
+    (
+        {
+            "dissolve_mode": "custom",
+            "custom_field": "state",
+            "custom_groups": [{"name": "x", "values": [1]}, {"name": "x", "values": [2]}],
+        },
+        ['custom_groups has two groups named "x"'],
+    ),
+    (
+        {"dissolve_mode": "custom", "custom_field": "state", "custom_groups": []},
+        ["custom_groups", "at least 1"],
+    ),
+    (
+        {
+            "dissolve_mode": "custom",
+            "custom_field": "state",
+            "custom_groups": [{"name": "x", "values": []}],
+        },
+        ["custom_groups.0.values", "at least 1"],
+    ),
+    (
+        {
+            "dissolve_mode": "custom",
+            "custom_field": "state",
+            "custom_groups": [{"name": "x", "values": [None]}],
+        },
+        ["custom_groups.0.values.0", "valid string", "null"],
+    ),
+    ({"dissolve_mode": "all", "unmatched": "lose"}, ["unmatched", "'drop' or 'keep'", '"lose"']),
+    ({"dissolve_mode": "all", "multipart": "many"}, ["multipart", "valid boolean", '"many"']),
+]
+
+
+@pytest.mark.parametrize(("params", "words"), MISTAKES)
+def test_mistakes(connection: Connection, params: dict[str, Any], words: list[str]) -> None:
+    dataset_id = towns(connection)
+    connection.execute("ALTER TABLE towns ADD doc json, ADD tags text[]")
+    with pytest.raises(InvalidParameters) as caught:
+        dissolve(connection, dataset_id, **params)
+    for each in words:
+        assert each in str(caught.value)

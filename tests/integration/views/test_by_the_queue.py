@@ -1,0 +1,105 @@
+"""Through command, queue and worker; and a refresh whose attempt is no longer the job's."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.run_analysis import DirectContext, run_analysis
+
+from geocrew import analyses
+from geocrew.datasets import catalog, registry
+from geocrew.db import Connection
+from geocrew.errors import LeaseLost
+from geocrew.queue import consume
+from geocrew.submit import submit
+from geocrew.worker.settle import publish
+
+
+@pytest.fixture
+def source(connection: Connection) -> int:
+    connection.execute(
+        "CREATE TABLE spots (id int PRIMARY KEY, value float8, geom geometry(Point, 27700));"
+        "INSERT INTO spots SELECT i, i, ST_Point(i, i, 27700) FROM generate_series(1, 5) AS i"
+    )
+    return registry.register(connection, "public", "spots").id
+
+
+class Installed:
+    """The installed command, with a worker for both job types."""
+
+    def __init__(self, directory: Path, database: str) -> None:
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "GEOCREW_DATABASE_URL": database,
+            "HOME": str(directory),
+        }
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "geocrew.cli.main", "worker", "create_view", "refresh_view"],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __call__(self, *words: str) -> Any:
+        command = [sys.executable, "-m", "geocrew.cli.main", *words, "--json"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=self._environment, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def stop(self) -> int:
+        self._worker.terminate()
+        return self._worker.wait(60)
+
+
+def test_made_and_refreshed_by_command(
+    connection: Connection, database: str, source: int, tmp_path: Path
+) -> None:
+    command = Installed(tmp_path, database)
+    try:
+        query = f"query=SELECT value, geom FROM spatial_data_{source} WHERE value > 2"
+        words = (
+            "run",
+            "create_view",
+            f"source_dataset_id={source}",
+            query,
+            "materialized=true",
+            "--wait",
+        )
+        made = command(*words)["result"]
+        assert (made["row_count"], made["srid"], made["bbox"]) == (3, 27700, [3, 3, 5, 5])
+        connection.execute("INSERT INTO spots VALUES (9, 9, 'SRID=27700;POINT(9 9)')")
+        job = command("datasets", "refresh", made["dataset_name"], "--wait")
+    finally:
+        assert command.stop() == 0
+    result = job["result"]
+    assert (job["job_type"], job["status"]) == ("refresh_view", "completed")
+    assert {name: result[name] for name in ("dataset_id", "dataset_name", "table_name")} == {
+        name: made[name] for name in ("dataset_id", "dataset_name", "table_name")
+    }
+    assert (result["row_count"], result["rows_before"], result["bbox"]) == (4, 3, [3, 3, 9, 9])
+    assert catalog.get(connection, made["dataset_id"]).row_count == 4
+    assert len(catalog.listed(connection)) == 2
+
+
+def test_an_attempt_that_lost_its_lease_records_nothing(connection: Connection, source: int) -> None:
+    params = {"source_dataset_id": source, "columns": ["value"], "materialized": True}
+    made = run_analysis(connection, "create_view", params).dataset
+    job_id = submit(connection, "refresh_view", {"dataset_id": made.id})
+    (claim,) = consume.claim(connection, ["refresh_view"], "me", 60, 1)
+    assert claim.id == job_id
+    connection.execute("INSERT INTO spots VALUES (9, 9, NULL)")
+    analysis = analyses.find("refresh_view")
+    parsed = analysis.parse(claim.params)
+    product = analysis.run(parsed, DirectContext(connection))
+    connection.execute("UPDATE background_jobs SET lease = %s WHERE id = %s", (uuid4(), job_id))
+    with pytest.raises(LeaseLost):
+        publish(connection, claim, parsed, product, time.monotonic())
+    assert catalog.get(connection, made.id).row_count == 5
