@@ -21,7 +21,7 @@ from statistics import median
 from time import perf_counter, process_time
 
 import numpy as np
-import pymannkendall  # type: ignore[import-untyped]  # it has no stubs
+import pymannkendall
 from benchmarks.measure import describe_machine
 from psycopg import sql
 from tests.run_analysis import run_analysis

@@ -5,6 +5,7 @@ binary weights and the feature itself among its neighbours. Classes at 90, 95 an
 `fdr` after Benjamini & Hochberg, Journal of the Royal Statistical Society B 57 (1995) 289-300.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 from pydantic import Field
 
 from geocrew.analyses.parts import gi_star
+from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.gi_star import Correction
-from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
+from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows
+from geocrew.analyses.parts.static import Computed, build_static
 from geocrew.analysis import Analysis, Context, Product, balance, notes
-from geocrew.datasets.arrays import Array, write_arrays
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
@@ -28,8 +30,9 @@ from geocrew.datasets.steady import watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
-from geocrew.kernels.getis_ord import ConstantValuesError
-from geocrew.kernels.getis_ord import gi_star as compute_gi_star
+from geocrew.kernels.getis_ord import ConstantValuesError, standardise, z_scores
+from geocrew.kernels.lag import Lag
+from geocrew.kernels.permutation import Sums, permutation_p
 from geocrew.kernels.significance import benjamini_hochberg, bins_by_p, bins_by_z, two_sided_p
 
 
@@ -45,6 +48,21 @@ class Params(NeighbourParams):
     correction: Correction = Field(
         "none", description="fdr: classes after the false discovery rate of all tests together"
     )
+    permutations: int = Field(
+        0,
+        ge=0,
+        le=99_999,
+        description="random draws of neighbours for a pseudo p, e.g. 9999; 0: no pseudo p",
+    )
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="start of the random numbers of permutations")
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """Refuse random draws in a view."""
+        yield from super().conditions(given)
+        mode = given.get("output_mode", "static")
+        if given.get("permutations") and mode in ("view", "materialized_view"):
+            yield f'permutations need output_mode "static", not "{mode}": a view can hold no random draw'
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,7 @@ class Scores:
     z: Floats
     p: Floats
     p_adjusted: Floats
+    p_perm: Floats | None
     bins: TinyInts
     neighbors: SmallInts
     mean: float
@@ -82,6 +101,9 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     features = prepare(connection, layer, context.staging, params.on_invalid)
     context.progress(0.1, "reading")
     rows = read_rows(connection, features, field)
+    check_values(rule, rows, _where(params), "hot spots")
+    context.progress(0.2, "finding neighbours")
+    rule = fit_rule(rule, connection, features, rows)
     scores = _compute(params, rule, rows, context)
     context.progress(0.6, "writing")
     if params.output_mode == "static":
@@ -103,33 +125,35 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
 
 
 def _compute(params: Params, rule: Rule, rows: Rows, context: Context) -> Scores:
-    values = rows.value[rows.takes_part]
-    _check_values(params, values)
-    context.progress(0.3, "summing over neighbours")
-    places = rows.places()
+    values, places = rows.value[rows.takes_part], rows.places()
+    end = 0.45 if params.permutations else 0.6
 
     def show(share: float) -> None:
-        context.progress(0.3 + 0.25 * share, "summing over neighbours")
+        context.progress(0.3 + (end - 0.3) * share, "summing over neighbours")
 
     try:
-        result = compute_gi_star(values, lambda scores: rule.lag(places, scores, show))
+        standard = standardise(values)
     except ConstantValuesError as error:
         raise UserError(f"{_where(params)} does not vary: {error}") from error
-    p = two_sided_p(result.z)
+    lag = rule.lag(places, standard.values, show)
+    z = z_scores(lag)
+    p = two_sided_p(z)
     adjusted = benjamini_hochberg(p)
-    bins = bins_by_p(result.z, adjusted) if params.correction == "fdr" else bins_by_z(result.z)
-    return Scores(result.z, p, adjusted, bins, result.neighbours, result.mean, result.s)
+    bins = bins_by_p(z, adjusted) if params.correction == "fdr" else bins_by_z(z)
+    p_perm = _permute(params, places, standard.values, lag, context) if params.permutations else None
+    return Scores(z, p, adjusted, p_perm, bins, lag.counts, standard.mean, standard.s)
 
 
-def _check_values(params: Params, values: Floats) -> None:
-    """Raise UserError for values of which Gi* can say nothing."""
-    if len(values) < 3:
-        raise UserError(f"{_where(params)} has {len(values)} usable values; hot spots need at least 3")
-    if params.neighbor_type == "knn" and (params.k_neighbors or 0) >= len(values):
-        raise UserError(
-            f"k_neighbors is {params.k_neighbors}, but only {len(values)} features have a value "
-            f"and a place; choose at most {len(values) - 1}"
-        )
+def _permute(params: Params, places: Places, standard: Floats, lag: Lag, context: Context) -> Floats:
+    """Return the two-sided pseudo p of each row."""
+    sums = Sums(standard, lag.sums - standard, lag.counts)
+    return permutation_p(
+        sums,
+        places.rank,
+        params.permutations,
+        params.seed,
+        lambda share: context.progress(0.45 + 0.15 * share, "permuting"),
+    )
 
 
 def _where(params: Params) -> str:
@@ -140,41 +164,22 @@ def _build_static(
     context: Context, features: Features, rows: Rows, scores: Scores, correction: Correction
 ) -> Staged:
     """Send the scores to the server and join them to the rows they were read from."""
-    connection, table = context.connection, context.staging.relation("scores")
-    connection.execute(
-        compose(
-            "CREATE UNLOGGED TABLE {table} (row tid, version xid, gi_z float8, gi_p float8,"
-            " gi_p_adjusted float8, neighbors int4)",
-            table=table,
-        )
-    )
-    write_arrays(
-        connection,
-        table,
+    no_p = np.full(scores.z.shape, np.nan)
+    computed = Computed(
         {
-            "row": ("tid", rows.row),
-            "version": ("xid", rows.version),
-            "gi_z": ("float8", _spread(rows, scores.z, np.nan)),
-            "gi_p": ("float8", _spread(rows, scores.p, np.nan)),
-            "gi_p_adjusted": ("float8", _spread(rows, scores.p_adjusted, np.nan)),
-            "neighbors": ("int4", _spread(rows, scores.neighbors, -1)),
+            "gi_z": ("float8", scores.z),
+            "gi_p": ("float8", scores.p),
+            "gi_p_adjusted": ("float8", scores.p_adjusted),
+            "gi_p_perm": ("float8", no_p if scores.p_perm is None else scores.p_perm),
+            "neighbors": ("int4", scores.neighbors),
         },
+        "gi_z float8, gi_p float8, gi_p_adjusted float8, gi_p_perm float8, neighbors int4",
+        "SELECT row, version, NULLIF(gi_z, 'NaN') AS gi_z, NULLIF(gi_p, 'NaN') AS gi_p,"
+        " NULLIF(gi_p_adjusted, 'NaN') AS gi_p_adjusted, NULLIF(gi_p_perm, 'NaN') AS gi_p_perm,"
+        " NULLIF(neighbors, -1) AS neighbors",
     )
-    connection.execute(compose("ANALYZE {table}", table=table))
-    joins = compose(
-        "JOIN (SELECT row, version, NULLIF(gi_z, 'NaN') AS gi_z, NULLIF(gi_p, 'NaN') AS gi_p,"
-        " NULLIF(gi_p_adjusted, 'NaN') AS gi_p_adjusted, NULLIF(neighbors, -1) AS neighbors FROM {table}"
-        ") AS r ON r.row = s.ctid AND r.version = s.xmin {bins}",
-        table=table,
-        bins=gi_star.bin_join(correction),
-    )
-    select = select_rows(features, Results(gi_star.result_columns(correction), joins))
-    with connection.transaction():
-        staged = build(connection, context.staging, "static", select)
-        features.check_unchanged(connection)
-    if staged.rows != len(rows.row):
-        raise features.changed()
-    return staged
+    columns = gi_star.result_columns(correction, scores.p_perm is not None)
+    return build_static(context, features, rows, computed, columns, gi_star.bin_join(correction))
 
 
 def _view_results(features: Features, rule: Rule, field: DataField, correction: Correction) -> Results:
@@ -188,13 +193,6 @@ def _view_results(features: Features, rule: Rule, field: DataField, correction: 
         ),
         columns=gi_star.result_columns(correction),
     )
-
-
-def _spread(rows: Rows, values: Array, missing: float) -> Array:
-    """Return an array over all rows, `missing` where a row takes no part."""
-    spread = np.full(len(rows.row), missing, values.dtype)
-    spread[rows.takes_part] = values
-    return spread
 
 
 def _counts(rule: Rule, rows: Rows, scores: Scores) -> dict[str, Any]:
@@ -229,7 +227,7 @@ ANALYSIS = Analysis(
     title="Hot spot analysis (Getis-Ord Gi*)",
     summary="Finds where high or low values gather: z, p and a class of confidence for each feature.",
     params=Params,
-    columns=(*gi_star.COLUMNS, gi_star.ADJUSTED),
+    columns=(*gi_star.COLUMNS, gi_star.ADJUSTED, gi_star.PERMUTED),
     check=check,
     run=run,
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from geocrew.analyses.parts import gi_star, trend
+from geocrew.analyses.parts.fit import fit_rule
 from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
@@ -139,9 +140,10 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     outside, dropped = find_outside(connection, features, timing, labels)
     context.progress(0.15, "reading")
     rows = read_period_rows(connection, features, subject.field, timing, labels, subject.location)
+    rule = fit_rule(subject.rule, connection, features, rows)
     context.progress(0.3, "summing over neighbours")
     scores = score_periods(
-        subject.rule,
+        rule,
         rows,
         labels,
         params.correction,
@@ -155,14 +157,12 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         described = None
     else:
         view = features.for_view(layer)
-        results = view_results(
-            view, subject.rule, subject.field, timing, subject.location, params.correction
-        )
+        results = view_results(view, rule, subject.field, timing, subject.location, params.correction)
         staged = build(connection, context.staging, params.output_mode, select_rows(view, results))
         described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")
-    counts = _counts(subject.rule, rows, scores, trends)
+    counts = _counts(rule, rows, scores, trends)
     counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     counts["rows_in"] += outside
     counts |= {"dropped_outside": outside, "dropped": [*counts["dropped"], *dropped][:1000]}

@@ -2,15 +2,20 @@
 
 The z-score with the sample deviation, or the modified z-score of Iglewicz & Hoaglin, How to Detect and
 Handle Outliers (ASQC, 1993): 0.6745 (x - median) / MAD, and (x - median) / (1.253314 mean |x - median|)
-where MAD is 0 because more than half of the values are equal. Not a spatial test.
+where MAD is 0 because more than half of the values are equal; these know no places. Or local Moran's I,
+which finds values unlike those around them.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, LiteralString
 
 from pydantic import Field
 
+from geocrew.analyses.parts import local_moran
+from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
+from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes
-from geocrew.datasets.build import build
+from geocrew.datasets.build import Staged, build
 from geocrew.datasets.census import take_census
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, prepare
@@ -21,10 +26,13 @@ from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
-Method = Literal["zscore", "mad"]
+Method = Literal["zscore", "mad", "local_moran"]
 
 
-class Params(VectorParams):
+_THRESHOLD = 2.0
+
+
+class Params(NeighbourParams):
     """Parameters of the outlier analysis."""
 
     dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
@@ -36,14 +44,38 @@ class Params(VectorParams):
     method: Method = Field(
         "zscore",
         description="zscore: from the mean in standard deviations; "
-        "mad: from the median in median absolute deviations, which outliers do not inflate",
+        "mad: from the median in median absolute deviations, which outliers do not inflate; "
+        "local_moran: from the values of the neighbours",
     )
-    threshold: float = Field(2.0, gt=0, description="a score beyond this, either way, is an outlier")
+    threshold: float = Field(
+        _THRESHOLD,
+        gt=0,
+        description="a score beyond this, either way, is an outlier; local_moran tests at 5 % instead",
+    )
+
+    @classmethod
+    def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
+        """Refuse what the method has no use for; only local_moran has neighbours."""
+        method = given.get("method", "zscore")
+        if method == "local_moran":
+            yield from super().conditions(given)
+            if given.get("threshold", _THRESHOLD) != _THRESHOLD:
+                yield "threshold is for method zscore or mad; local_moran tests at 5 %"
+            return
+        yield from VectorParams.conditions(given)
+        for name in ("distance", "k_neighbors"):
+            if given.get(name) is not None:
+                yield f'{name} is for method local_moran, not for "{method}"'
 
 
 COLUMNS = (
-    Column("outlier_score", "float8", "z-score or modified z-score; NULL without a value or a shape"),
-    Column("is_outlier", "bool", "whether the score is beyond the threshold"),
+    Column(
+        "outlier_score", "float8", "z-score, modified z-score or moran_z; NULL without a value or place"
+    ),
+    Column(
+        "is_outlier", "bool", "whether the score is beyond the threshold; local_moran: whether HL or LH"
+    ),
+    *local_moran.COLUMNS,
 )
 
 # A mean in two parts, and sums over sorted values: right to the last digits for values far from 0, and
@@ -53,7 +85,7 @@ _ORDERED: LiteralString = (
     "WITH ordered AS MATERIALIZED ("
     "SELECT {value} AS x FROM {rows} WHERE {value} IS NOT NULL AND NOT {hollow} AND {kept} ORDER BY 1), "
 )
-_MOMENTS: dict[Method, LiteralString] = {
+_MOMENTS: dict[str, LiteralString] = {
     "zscore": """
         rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
         middle AS (SELECT n, mean, sum(x - mean) / n AS rest FROM ordered, rough GROUP BY n, mean),
@@ -84,26 +116,45 @@ _MOMENTS: dict[Method, LiteralString] = {
             FROM spread
         ) """,
 }
-_CENTRES: dict[Method, str] = {"zscore": "mean", "mad": "median"}
+_CENTRES: dict[str, str] = {"zscore": "mean", "mad": "median"}
 
 
-def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, DataField]:
-    """Return the layer and the field; raises UserError where they are not fit."""
+def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, DataField, Rule | None]:
+    """Return layer, field and neighbourhood, if any; raises UserError where they are not fit."""
     layer = open_layer(connection, params.dataset_id, user_id)
-    return layer, layer.number_field("value_field", params.value_field)
+    field = layer.number_field("value_field", params.value_field)
+    if params.method != "local_moran":
+        return layer, field, None
+    if params.output_mode != "static":
+        row_of(layer, "s")
+    return layer, field, rule_of(params, connection, layer)
 
 
 def run(params: Params, context: Context) -> Product:
-    """Score every row in PostgreSQL, where two passes over one column are fastest."""
-    layer, field = check(params, context.connection, context.user_id)
+    """Score every row by its value alone, or by those of its neighbours."""
+    layer, field, rule = check(params, context.connection, context.user_id)
     with watched(layer):
-        return _run(params, context, layer, field)
+        context.progress(0.0, "checking shapes")
+        features = prepare(context.connection, layer, context.staging, params.on_invalid)
+        if rule is None:
+            staged, rows, counts = _score_values(params, context, layer, features, field)
+        else:
+            staged, rows, counts = local_moran.build_local_moran(
+                context, layer, features, field, rule, params.output_mode, _where(params)
+            )
+    return Product(
+        staged=staged,
+        name=f"Outliers of {params.value_field} in {layer.dataset.name}",
+        counts=counts | balance(features, rows) | {"notes": notes(features, params.output_mode)},
+        described=features.layer if staged.kind == "view" else None,
+    )
 
 
-def _run(params: Params, context: Context, layer: Layer, field: DataField) -> Product:
+def _score_values(
+    params: Params, context: Context, layer: Layer, features: Features, field: DataField
+) -> tuple[Staged, int, dict[str, Any]]:
+    """Score every row in PostgreSQL, where two passes over one column are fastest."""
     connection = context.connection
-    context.progress(0.0, "checking shapes")
-    features = prepare(connection, layer, context.staging, params.on_invalid)
     with steady(connection):
         features.check_unchanged(connection)
         context.progress(0.2, "measuring the spread of the values")
@@ -114,16 +165,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField) -> Pr
         select = select_rows(read, _results(read, field, params))
         staged = build(connection, context.staging, params.output_mode, select)
         outliers = _count_outliers(connection, read, field, params)
-    return Product(
-        staged=staged,
-        name=f"Outliers of {params.value_field} in {layer.dataset.name}",
-        counts=census.counts()
-        | moments
-        | {"n_outliers": outliers}
-        | balance(features, census.rows)
-        | {"notes": notes(features, params.output_mode)},
-        described=features.layer if staged.kind == "view" else None,
-    )
+    return staged, census.rows, census.counts() | moments | {"n_outliers": outliers}
 
 
 def _moments(features: Features, field: DataField, params: Params) -> Expression:
@@ -165,13 +207,17 @@ def _measure(
         moments=_moments(features, field, params),
     )
     row = connection.execute(query).fetchone()
-    where = f'value_field "{params.value_field}" of dataset {params.dataset_id}'
+    where = _where(params)
     if row is None or row[0] < 2:
         raise UserError(f"{where} has {row[0] if row else 0} usable values; outliers need at least 2")
     _, centre, scale, scale_name = row
     if not scale > 0:
         raise UserError(f"{where} is constant ({centre:g}): no value is unlike the rest")
     return {_CENTRES[params.method]: centre, "scale": scale_name, "scale_value": scale}
+
+
+def _where(params: Params) -> str:
+    return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
 
 
 def _count_outliers(connection: Connection, features: Features, field: DataField, params: Params) -> int:

@@ -2,7 +2,10 @@
 
 import contextlib
 import hashlib
+import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -13,6 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CONFIG: Any = numba.config  # its attributes are made at run time
+DAY = 86_400.0
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -50,8 +54,21 @@ def find_cache() -> Path | None:
         with contextlib.suppress(OSError):
             (parent / name).mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=parent / name).close()
+            os.utime(parent / name)
+            remove_stale(parent / name)
             return parent / name
     return None
+
+
+def remove_stale(current: Path) -> None:
+    """Remove machine code of other texts that no process has started with for a day.
+
+    A process that is still compiling would fail on saving what it made.
+    """
+    for other in current.parent.glob("kernels-*"):
+        with contextlib.suppress(OSError):
+            if other != current and other.stat().st_mtime < time.time() - DAY:
+                shutil.rmtree(other)
 
 
 CACHE = find_cache()

@@ -17,15 +17,14 @@ Measure = Callable[[Ints, Ints], Floats]
 
 
 def settle(
-    tree: Tree, chords: Floats, k: int, on_progress: OnProgress | None, rows: Ints, lonlat: Floats
+    tree: Tree, chords: Floats, k: int, on_progress: OnProgress | None, points: Ints, lonlat: Floats
 ) -> Ints:
-    """Give the k nearest others (m, k) of each of `rows` (m,) by (millimetre, row).
+    """Give the rows (m, k) of the k nearest others of each of `points` (m,) by (millimetre, row).
 
-    `chords` (m,) bound the candidates of each row; rows are numbered by rank; lonlat (2, n).
+    `chords` (m,) bound the candidates of each; points are tree positions, rows are numbered by rank;
+    lonlat (2, n) goes by row.
     """
-    places = np.empty(tree.rows.size, np.int64)
-    places[tree.rows] = np.arange(tree.rows.size)
-    points, squares = places[rows], chords * chords
+    rows, squares = tree.rows[points], chords * chords
     pairs = np.empty((PAIRS, 2), np.int64)
     chosen = np.empty((rows.size, k), np.int64)
 

@@ -60,12 +60,13 @@ def geodesic_knn_lag(
     ranked = fixed.values[order]
     tree = plant(ellipsoid.to_ecef(lonlat[0], lonlat[1]))
     slots = min(k + 1, values.size - 1)
-    sums, reach = sum_nearest(tree, ranked, k, slots, report_part(on_progress, 0.0, 0.5))
+    sums, squares = sum_nearest(tree, ranked, k, slots, report_part(on_progress, 0.0, 0.5))
+    reach = np.sqrt(squares)
     farthest = ellipsoid.longest_geodesic(reach[:, 0]) + TIE
     chords = ellipsoid.chord_possibly_within(farthest)
-    rows = np.flatnonzero((reach[:, 1] <= chords) & (slots > k))
-    chosen = settle(tree, chords[rows], k, report_part(on_progress, 0.5, 1.0), rows, lonlat)
-    sums[rows] = ranked[rows] + ranked[chosen].sum(axis=1)
+    places = np.flatnonzero((reach[:, 1] <= chords) & (slots > k))
+    chosen = settle(tree, chords[places], k, report_part(on_progress, 0.5, 1.0), places, lonlat)
+    sums[places] = ranked[tree.rows[places]] + ranked[chosen].sum(axis=1)
     in_rows = np.empty_like(sums)
-    in_rows[order] = sums
+    in_rows[order[tree.rows]] = sums
     return Lag(from_fixed(in_rows, fixed.scale), np.full(values.size, k, np.int32))

@@ -24,7 +24,7 @@ def knn_lag(
     tree = plant(np.stack((x[order], y[order])))
     sums, _ = sum_nearest(tree, fixed.values[order], k, k, on_progress)
     in_rows = np.empty_like(sums)
-    in_rows[order] = sums
+    in_rows[order[tree.rows]] = sums
     return Lag(from_fixed(in_rows, fixed.scale), np.full(values.size, k, np.int32))
 
 

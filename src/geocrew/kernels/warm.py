@@ -3,10 +3,12 @@
 import numpy as np
 
 from geocrew.kernels.band import band_lag
+from geocrew.kernels.contiguity import Outlines, contiguity_lag, share_corners
 from geocrew.kernels.geodesic import geodesic_band_lag, geodesic_knn_lag
 from geocrew.kernels.knn import knn_lag
 from geocrew.kernels.mann_kendall import level_out, mann_kendall
 from geocrew.kernels.neighbour_list import neighbour_list_lag
+from geocrew.kernels.permutation import Sums, permutation_p
 from geocrew.kernels.space_time import find_patterns
 
 
@@ -19,5 +21,8 @@ def warm() -> None:
     geodesic_band_lag(x, x, values, 0.0)
     geodesic_knn_lag(x, x, rank, values, 1)
     neighbour_list_lag(np.arange(21), rank[::-1].copy(), values)
+    outlines = Outlines(x[:8], x[4:12], np.array([0, 4, 8]), np.arange(2))
+    contiguity_lag(share_corners(outlines, 2), values[:2])
+    permutation_p(Sums(values, values, np.ones(20, np.int32)), rank, 9, 0)
     find_patterns(values, np.ones(20, np.int16), np.arange(0, 21, 5), np.zeros(4, np.int16))
     mann_kendall(level_out(values, np.arange(0, 21, 5), 0.0), np.arange(0, 21, 5))

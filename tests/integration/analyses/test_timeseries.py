@@ -219,3 +219,29 @@ def test_the_documentation_names_parameters_columns_and_patterns() -> None:
 def table(text: str, heading: str) -> list[str]:
     section = text.split(f"\n## {heading}\n")[1].split("\n## ", maxsplit=1)[0]
     return re.findall(r"^\| `(\w+)`", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize(
+    "rule", [{"neighbor_type": "queen"}, {"neighbor_type": "rook"}, {"distance": "auto"}]
+)
+def test_rules_that_look_at_all_rows_first(shared: Connection, rule: dict[str, Any], mode: str) -> None:
+    cells = [
+        (*row[:4], f"POLYGON(({x} {y}, {x + 1} {y}, {x + 1} {y + 1}, {x} {y + 1}, {x} {y}))")
+        for row in grid("ab")
+        for x, y in [tuple(int(each) for each in row[3].split("/"))]
+    ]
+    whole = run(
+        shared,
+        add_series(shared, cells, geometry_type="Polygon"),
+        time_periods=["a", "b"],
+        output_mode=mode,
+        **rule,
+    )
+    found = {row["id"]: row for row in whole.rows()}
+    for period in "ab":
+        alone = [row for row in cells if row[2] == period]
+        dataset_id = add_series(shared, alone, geometry_type="Polygon")
+        params = {"dataset_id": dataset_id, "value_field": "value"} | rule
+        for row in run_analysis(shared, "hotspot_analysis", params).rows():
+            assert all(same(found[row["id"]][name], row[name]) for name in SCORES), row["id"]

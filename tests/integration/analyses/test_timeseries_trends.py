@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import pymannkendall  # type: ignore[import-untyped]  # it has no stubs
+import pymannkendall
 import pytest
 from tests.integration.analyses.timeseries import add_series, corner, grid, run
 

@@ -1,5 +1,6 @@
 """Sums as whole numbers, listed neighbours, and compiling."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,23 @@ def test_machine_code_is_kept_by_the_text_it_was_made_from(
     assert found is not None
     assert found.parent == tmp_path
     assert found.name.startswith("kernels-")
+
+
+def test_machine_code_of_other_texts_goes_after_a_day(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(compiled.CONFIG, "CACHE_DIR", str(tmp_path))
+    stale, fresh, foreign = (tmp_path / name for name in ("kernels-1", "kernels-2", "others-1"))
+    for made in (stale, fresh, foreign):
+        made.mkdir()
+    (stale / "code.nbi").touch()
+    for old in (stale, foreign):
+        os.utime(old, (0, 0))
+    current = compiled.find_cache()
+    assert current is not None
+    os.utime(current, (0, 0))
+    assert compiled.find_cache() == current
+    assert set(tmp_path.iterdir()) == {current, fresh, foreign}
 
 
 def test_no_place_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:

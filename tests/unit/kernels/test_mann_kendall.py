@@ -1,7 +1,7 @@
 """Trends against R, pymannkendall and a published table; levels that tie."""
 
 import numpy as np
-import pymannkendall  # type: ignore[import-untyped]  # it has no stubs
+import pymannkendall
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -29,6 +29,8 @@ COLUMNS = (
 )
 ADJUSTED = Column("gi_p_adjusted", "float8", "gi_p after Benjamini & Hochberg; only with correction fdr")
 
+PERMUTED = Column("gi_p_perm", "float8", "two-sided pseudo p of gi_z; only with permutations")
+
 # What a view computes from CTEs `lag` (row, members, total) and `moments` (n, mean, rest, s).
 _SCORES: LiteralString = """
     ,
@@ -87,7 +89,7 @@ def bin_join(correction: Correction) -> Expression:
     )
 
 
-def result_columns(correction: Correction) -> list[tuple[str, Expression]]:
+def result_columns(correction: Correction, permuted: bool = False) -> list[tuple[str, Expression]]:
     """Return name and expression of each column, over scores r and class c."""
     columns: list[tuple[str, Expression]] = [
         ("gi_z", compose("r.gi_z")),
@@ -96,6 +98,8 @@ def result_columns(correction: Correction) -> list[tuple[str, Expression]]:
         ("neighbors", compose("r.neighbors")),
         ("hotspot_class", compose(_CLASS)),
     ]
+    if permuted:
+        columns.insert(2, ("gi_p_perm", compose("r.gi_p_perm")))
     if correction == "fdr":
         columns.insert(2, ("gi_p_adjusted", compose("r.gi_p_adjusted")))
     return columns

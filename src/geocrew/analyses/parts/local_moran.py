@@ -25,7 +25,7 @@ from geocrew.datasets.output import Results, select_rows
 from geocrew.errors import UserError
 from geocrew.kernels import moran
 from geocrew.kernels.getis_ord import ConstantValuesError
-from geocrew.kernels.moran import NEGLIGIBLE, QUADRANTS, LocalMoran
+from geocrew.kernels.moran import NEGLIGIBLE, QUADRANTS, UNIFORM, LocalMoran
 from geocrew.kernels.significance import CUTOFFS, two_sided_p
 
 COLUMNS = (
@@ -57,7 +57,7 @@ _SCORES: LiteralString = """
     ),
     moran AS (
         SELECT row, u, around, u * around AS moran_i,
-            CASE WHEN u <> 0 AND k < n - 1 AND 1 - u * u / (n - 1) > {negligible} THEN
+            CASE WHEN u <> 0 AND k < n - 1 AND 1 - u * u / (n - 1) > {uniform} THEN
                 sign(u) * (around + u / (n - 1)) / sqrt(
                     n / (n - 2)::float8 * (1 / k::float8 - 1 / (n - 1)::float8) * (1 - u * u / (n - 1))
                 )
@@ -138,7 +138,7 @@ def _build_static(context: Context, features: Features, rows: Rows, found: Local
 
 def _view_results(features: Features, rule: Rule, field: Field) -> Results:
     """Define local Moran's I as SQL: what a view is."""
-    scores = compose(_SCORES, negligible=NEGLIGIBLE, cutoff=CUTOFFS[1])
+    scores = compose(_SCORES, negligible=NEGLIGIBLE, uniform=UNIFORM, cutoff=CUTOFFS[1])
     row = row_of(features.layer, "s")
     return Results(
         ctes=compose("{lag}{scores} ", lag=lag_ctes(rule, features, field), scores=scores),

@@ -2,6 +2,7 @@
 
 from typing import LiteralString
 
+from geocrew.analyses.parts.contiguity import contiguity_cte
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
@@ -113,7 +114,10 @@ def lag_ctes(rule: Rule, features: Features, field: Field) -> Expression:
         "value": field.number("b"),
         "takes_part": _takes_part(features, field, "b"),
     }
-    if rule.reach is not None:
+    if rule.contiguity is not None:
+        row, takes_part = neighbours["row"], neighbours["takes_part"]
+        lag = contiguity_cte(rule.contiguity, features, row, takes_part)
+    elif rule.reach is not None:
         lag = compose(_BAND, reach=rule.reach, **neighbours)
     else:
         slack = 0.001 if rule.geographic else 0.0
