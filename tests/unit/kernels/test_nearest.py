@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.spatial import KDTree
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.knn import knn_lag
@@ -79,3 +80,12 @@ def test_neither_row_order_nor_pieces_change_a_bit(place: str, monkeypatch: pyte
 def test_two_points() -> None:
     x = np.array([0.0, 5.0])
     assert_array_equal(knn_lag(x, x, np.array([1, 0]), np.array([2.0, 3.0]), 1).sums, [5.0, 5.0])
+
+
+def test_leaves_between_a_dense_and_a_sparse_place_see_more_than_fits() -> None:
+    rng = np.random.default_rng(5)
+    sizes = np.repeat([1e-4, 1e-2, 1.0], 20_000)
+    points, values = rng.normal(0, 1, (2, 60_000)) * sizes, rng.integers(-50, 50, 60_000).astype(float)
+    _, nearest = KDTree(points.T).query(points.T, k=9)
+    sums = knn_lag(points[0], points[1], rng.permutation(60_000), values, 8).sums
+    assert_array_equal(sums, values[nearest].sum(axis=1))
