@@ -2,7 +2,7 @@
 
 One run makes seeded clustered points, and for each size runs kernel and peers in turn, each in a
 process of its own, imports and compiling done before the clock starts. Ratios are taken within a
-repeat; the median of the repeats is given.
+repeat; the median of the repeats is given. A million points are run once.
 
     python -m benchmarks.hotspot_kernel [--large] [--repeats 3]
 """
@@ -170,8 +170,9 @@ def main() -> None:
     figures: list[Figure] = []
     comparisons: list[Comparison] = []
     alone: dict[str, tuple[str, ...]] = {"geodesic_knn": (), "geodesic_band": ()}
-    for count in [10_000, 100_000, *([1_000_000] if arguments.large else [])]:
-        more = compare(count, arguments.repeats, PEERS | alone)
+    sizes = {10_000: arguments.repeats, 100_000: arguments.repeats}
+    for count, repeats in (sizes | ({1_000_000: 1} if arguments.large else {})).items():
+        more = compare(count, repeats, PEERS | alone)
         figures, comparisons = figures + more[0], comparisons + more[1]
     machine = describe_machine("numpy", "numba", "scipy", "pyproj", "esda", "libpysal")
     result = {

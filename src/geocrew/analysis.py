@@ -82,14 +82,13 @@ class Product:
     Or what it has refreshed, which stays where it is.
     `described` is the relation that stands for the output's extent and rows where counting the output
     itself would compute it (a view); None: the output itself. `summary` is given where the run has
-    counted already. `note` advises the user.
+    counted already.
     """
 
     staged: Staged | StagedRaster | Refreshed
     name: str
     counts: Mapping[str, Any]
     described: Layer | None = None
-    note: str | None = None
     summary: Summary | None = None
 
 

@@ -32,7 +32,6 @@ def publish(
 
 def _result(dataset: Dataset, product: Product, started: float) -> dict[str, Any]:
     """Return AR1's three keys, what every result has, and the counts of this analysis."""
-    note = {} if product.note is None else {"note": product.note}
     return {
         "dataset_id": dataset.id,
         "dataset_name": dataset.name,
@@ -42,5 +41,4 @@ def _result(dataset: Dataset, product: Product, started: float) -> dict[str, Any
         "srid": dataset.srid,
         "elapsed_ms": round((time.monotonic() - started) * 1000),
         **product.counts,
-        **note,
     }

@@ -8,12 +8,11 @@ import numpy as np
 
 from geocrew.analyses.parts.period_lists import list_labels
 from geocrew.analyses.parts.periods import Timing
-from geocrew.analyses.parts.rows import Rows
+from geocrew.analyses.parts.rows import Rows, rank_number
 from geocrew.datasets.arrays import Array, ArrayType, read_arrays
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
-from geocrew.datasets.layer import Layer
 from geocrew.datasets.texts import as_text
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Ints
@@ -73,7 +72,7 @@ def read_period_rows(
         " FROM (SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank, {spot} AS spot,"
         " {value} AS value, {present} AS present, during.step, {place} AS place"
         " FROM {rows} JOIN ({listed}) AS during ON during.period = {label} WHERE {kept}) AS kept",
-        rank=_rank(features.layer),
+        rank=rank_number(features.layer),
         spot=features.place("s"),
         value=field.number("s"),
         present=field.present("s"),
@@ -84,11 +83,3 @@ def read_period_rows(
         kept=features.kept("s"),
     )
     return PeriodRows(**read_arrays(connection, query, _TYPES))
-
-
-def _rank(layer: Layer) -> Expression:
-    """Return an integer that orders rows as their key does."""
-    rank = layer.rank("s") or compose("s.ctid")
-    if layer.key is not None and layer.key.type == "integer":
-        return compose("{rank}::bigint", rank=rank)
-    return compose("row_number() OVER (ORDER BY {rank})", rank=rank)

@@ -69,7 +69,7 @@ def read_rows(connection: Connection, features: Features, field: Field) -> Rows:
         "SELECT row, version, rank, COALESCE(ST_X(place), 'NaN'), COALESCE(ST_Y(place), 'NaN'),"
         " COALESCE(value, 'NaN'), present FROM (SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank,"
         " {place} AS place, {value} AS value, {present} AS present FROM {rows} WHERE {kept}) AS kept",
-        rank=_rank(features.layer),
+        rank=rank_number(features.layer),
         place=features.place("s"),
         value=field.number("s"),
         present=field.present("s"),
@@ -79,7 +79,7 @@ def read_rows(connection: Connection, features: Features, field: Field) -> Rows:
     return Rows(**read_arrays(connection, query, _TYPES))
 
 
-def _rank(layer: Layer) -> Expression:
+def rank_number(layer: Layer) -> Expression:
     """Return an integer that orders rows as their key does."""
     rank = layer.rank("s") or compose("s.ctid")
     if layer.key is not None and layer.key.type == "integer":
