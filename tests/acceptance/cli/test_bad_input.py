@@ -30,7 +30,7 @@ MISTAKES = [
     ),
     (
         ["outlier_analysis", "dataset_id=places", "value_field=size", "method=mean"],
-        ["method should be 'zscore' or 'mad'", '"mean"'],
+        ["method should be 'zscore', 'mad' or 'local_moran'", '"mean"'],
     ),
     (
         [

@@ -23,7 +23,7 @@ def test_demo_runs_from_nothing_and_again(private: Command) -> None:
     second = private("demo")
     assert second.code == 0, second.err
     assert second.err.count(" is there") == len(demo.files())
-    jobs = private("jobs", "list", "--json").document
+    jobs = private("jobs", "list", "--limit", "50", "--json").document
     assert [each["status"] for each in jobs] == ["completed"] * 22
     assert private("db", "stop").code == 0
 

@@ -125,7 +125,7 @@ def colorado(connection: Connection, demo_ids: dict[str, int]) -> int:
     found = catalog.get(connection, demo_ids["us_states"])
     connection.execute(
         sql.SQL(
-            "DROP TABLE IF EXISTS public.colorado;"
+            "DROP TABLE IF EXISTS public.colorado CASCADE;"
             " CREATE TABLE public.colorado AS SELECT * FROM {} WHERE state = 'CO'"
         ).format(sql.Identifier(found.schema_name or "", found.table_name or ""))
     )
