@@ -161,7 +161,11 @@ def test_attributes_are_kept_with_name_and_type(connection: Connection, mode: st
 
 
 @pytest.mark.parametrize(
-    ("analysis", "params"), [(HOTSPOT, {"distance": 1, "correction": "fdr"}), (OUTLIER, {})]
+    ("analysis", "params"),
+    [
+        (HOTSPOT, {"distance": 1, "correction": "fdr", "permutations": 9}),
+        (OUTLIER, {"method": "local_moran", "distance": 1}),
+    ],
 )
 def test_columns_are_added_as_declared(
     shared: Connection, analysis: Analysis[Any], params: dict[str, Any]

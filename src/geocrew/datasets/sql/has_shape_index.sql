@@ -1,3 +1,4 @@
+-- Whether the shapes of a relation have a spatial index.
 SELECT EXISTS (
     SELECT
     FROM pg_index AS i
