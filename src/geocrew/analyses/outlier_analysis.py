@@ -110,12 +110,18 @@ _MOMENTS: dict[str, LiteralString] = {
         ),
         moments AS (
             SELECT n, centre, 0 AS rest,
-                CASE WHEN mad > 0 THEN mad / 0.6745 ELSE 1.253314 * mean_ad END AS scale,
-                CASE WHEN mad > 0 THEN 'median absolute deviation' ELSE 'mean absolute deviation' END
+                CASE WHEN spreads THEN mad / 0.6745 ELSE 1.253314 * mean_ad END AS scale,
+                CASE WHEN spreads THEN 'median absolute deviation' ELSE 'mean absolute deviation' END
                     AS scale_name
-            FROM spread
+            FROM (SELECT *, mad > GREATEST(mean_ad, 1e-18) * 1e-290 AS spreads FROM spread) AS judged
         ) """,
 }
+# A quotient may leave the range of float8 no more than a square: what is below 1e-290 of the scale is 0.
+_SCORE: LiteralString = (
+    "CASE WHEN NOT {hollow} THEN"
+    " CASE WHEN abs({apart}) > GREATEST(m.scale, 1e-18) * 1e-290 THEN {apart} / NULLIF(m.scale, 0)"
+    " WHEN {apart} IS NOT NULL AND m.scale > 0 THEN 0 END END"
+)
 _CENTRES: dict[str, str] = {"zscore": "mean", "mad": "median"}
 
 
@@ -180,11 +186,8 @@ def _moments(features: Features, field: DataField, params: Params) -> Expression
 
 def _results(features: Features, field: DataField, params: Params) -> Results:
     """Define the result: what a view is, and what a table is filled with."""
-    score = compose(
-        "CASE WHEN NOT {hollow} THEN ({value} - m.centre - m.rest) / NULLIF(m.scale, 0) END",
-        hollow=features.hollow("s"),
-        value=field.number("s"),
-    )
+    apart = compose("({value} - m.centre - m.rest)", value=field.number("s"))
+    score = compose(_SCORE, hollow=features.hollow("s"), apart=apart)
     return Results(
         ctes=_moments(features, field, params),
         joins=compose("LEFT JOIN moments AS m ON true"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, LiteralString
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.integration.analyses.compare import assert_same
 from tests.integration.analyses.layers import add_table
@@ -143,6 +143,8 @@ def test_small_data(
 
 
 @quick
+@example(drawn=[(1, 150.0, (0, 0)), (2, 5.6e-307, (0, 0)), (3, 0.0, (0, 0))], method="mad")
+@example(drawn=[(1, 1e6, (0, 0)), (2, 2.3e-308, (0, 0)), (3, 0.0, (0, 0))], method="zscore")
 @given(drawn=rows(plane), method=st.sampled_from(["zscore", "mad"]))
 def test_small_data_outliers(shared: Connection, drawn: list[Any], method: str) -> None:
     dataset_id = add_table(shared, [(key, x, shape("Point")(at)) for key, x, at in drawn])
