@@ -137,7 +137,7 @@ def measure(connection: Connection, call: Callable[[], str]) -> Cost:
     cpu, wall = process_time() + server_cpu(backend), perf_counter()
     table = call()
     cpu, wall = process_time() + server_cpu(backend) - cpu, perf_counter() - wall
-    query = f"SELECT count(*), COALESCE(sum(ST_Area(geom)), 0) FROM {table}".encode()  # noqa: S608 (ours)
+    query = f"SELECT count(*), COALESCE(sum(ST_Area(geom)), 0) FROM {table}".encode()
     rows, area = connection.execute(query).fetchone() or (0, 0.0)
     return Cost(cpu, wall, rows, area)
 
@@ -157,7 +157,7 @@ def run_ours(connection: Connection, job_type: str, params: dict[str, Any]) -> C
     )
     connection.execute("DROP TABLE IF EXISTS made")
     table = f"geocrew_staging.{context.staging.name('out')}"
-    connection.execute(f"CREATE TABLE made AS SELECT id, geom FROM {table}".encode())  # noqa: S608 (ours)
+    connection.execute(f"CREATE TABLE made AS SELECT id, geom FROM {table}".encode())
     staging.clear(connection, context.staging)
     return cost
 
@@ -181,7 +181,7 @@ def run_geopandas(connection: Connection, way: str) -> Cost:
     import geopandas as gpd  # noqa: PLC0415 # heavy, and only for the peer
 
     def read(table: str) -> Any:
-        query = f"SELECT id, ST_AsBinary(geom) FROM {table}".encode()  # noqa: S608 (ours)
+        query = f"SELECT id, ST_AsBinary(geom) FROM {table}".encode()
         found = connection.execute(query, binary=True).fetchall()
         shapes = shapely.from_wkb(np.array([row[1] for row in found], object))
         return gpd.GeoDataFrame({"id": [row[0] for row in found]}, geometry=shapes, crs=4326)
