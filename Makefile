@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test faults check format lock clean
 
 # make test PYTEST="-k local -x" WORKERS=0
 WORKERS ?= 2
@@ -18,8 +18,17 @@ demo: ## run real jobs on real data, installing what is missing (GEOCREW_DATABAS
 
 test: ## run all tests against a throw-away PostGIS
 	@scripts/install-postgis
+	@scripts/install-systemd
 	@scripts/make-venv dev
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+# make faults FAULTS_SEED=7 replays a run; its history is in .faults/
+faults: export FAULTS_JOBS ?= 4000
+faults: export FAULTS_EVENTS ?= 400
+faults: ## run the fault table's tests with a long history: thousands of jobs under a seeded nemesis
+	@scripts/install-postgis
+	@scripts/make-venv dev
+	@$(BIN)/python -m pytest tests/faults $(PYTEST)
 
 check: ## formatting, lint, types, import contracts
 	@scripts/make-venv dev

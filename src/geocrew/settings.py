@@ -50,6 +50,24 @@ class Settings(BaseSettings):
     job_memory_mb: int = Field(
         4096, ge=64, description="memory a job may hold before it is stopped, MiB"
     )
+    crash_limit: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="how often a job may take its process or worker down before it fails",
+    )
+    abandon_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86400,
+        description="how long a worker waits for a call in PostgreSQL that cannot be interrupted",
+    )
+    keep_days: float | None = Field(
+        None, gt=0, description="workers delete jobs that finished longer ago; unset: none"
+    )
+    log_dir: Path | None = Field(
+        None, description="where workers keep `worker_{name}.log` too; unset: standard output alone"
+    )
     retry_base_seconds: float = Field(
         5.0, ge=0, description="wait before the second attempt; doubles with each further one"
     )

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
+
 import geocrew
 from geocrew.db import Connection, statement
 from geocrew.queue.consume import claim
 
-_PACKAGES = ("geocrew.queue.sql", "geocrew.datasets.sql", "geocrew.cli.sql")
+_ROOT = Path(geocrew.__file__).parent
+_PACKAGES = sorted(f"geocrew.{path.parent.name}.sql" for path in _ROOT.glob("*/sql"))
 _SAMPLES: dict[str, Any] = {
     "id": 1,
     "ids": [1],
@@ -22,6 +25,16 @@ _SAMPLES: dict[str, Any] = {
     "grace_seconds": 10.0,
     "wait_seconds": 10.0,
     "concurrency": 1,
+    "memory_mb": 1,
+    "state": "working",
+    "crash_limit": 3,
+    "crashed": False,
+    "keep_seconds": 1.0,
+    "bounds": [1.0],
+    "totals": [1.0],
+    "metrics": ["x"],
+    "reasons": ["x"],
+    "names": ["x"],
     "user_id": 1,
     "attempt": 1,
     "max_attempts": 5,
@@ -39,6 +52,11 @@ _SAMPLES: dict[str, Any] = {
     "kind": "table",
     "outcome": "failed",
     "relation": 1,
+    "relations": [1],
+    "tables": [1],
+    "functions": [1],
+    "operators": [1],
+    "allowed": [1],
     "code": 1,
 }
 
@@ -52,6 +70,11 @@ def _statements() -> list[tuple[str, str]]:
     ]
 
 
+def test_no_package_is_left_out() -> None:
+    found = {path.parent for path in _ROOT.rglob("*.sql")} - {_ROOT / "schema"}
+    assert found == {_ROOT / package.split(".")[1] / "sql" for package in _PACKAGES}
+
+
 def test_statements_are_planned(connection: Connection) -> None:
     for package, name in _statements():
         text = statement(package, name)
@@ -59,13 +82,16 @@ def test_statements_are_planned(connection: Connection) -> None:
         names = set(re.findall(r"%\((\w+)\)s", text))
         # What is not among the samples is nullable, or text.
         values = {each: _SAMPLES.get(each, None if each in _NULLABLE else "text") for each in names}
-        connection.execute(b"EXPLAIN " + text.encode(), values)
+        try:
+            connection.execute(b"EXPLAIN " + text.encode(), values)
+        except psycopg.Error as error:
+            error.add_note(f"in {package}: {name}.sql")
+            raise
 
 
 def test_statements_are_loaded_once() -> None:
-    root = Path(geocrew.__file__).parent
     for package, name in _statements():
-        folder = root / package.removeprefix("geocrew.").removesuffix(".sql").replace(".", "/")
+        folder = _ROOT / package.removeprefix("geocrew.").removesuffix(".sql").replace(".", "/")
         sources = "".join(path.read_text() for path in folder.rglob("*.py"))
         loads = re.findall(rf'(?:statement\((?:_SQL|"{package}")|_first\(connection), "{name}"', sources)
         assert len(loads) == 1, f"{name}.sql is loaded {len(loads)} times"

@@ -82,18 +82,23 @@ def test_retry_sends_a_spent_job_through_again(connection: Connection) -> None:
     assert [each.error_message for each in observe.attempts(connection, job_id)] == ["broken"]
 
 
-def test_rescue_ends_what_has_no_attempt_left(connection: Connection) -> None:
-    again = produce.enqueue(connection, "play", {})
-    spent = produce.enqueue(connection, "play", {}, max_attempts=1)
+def test_rescue_ends_what_loses_its_worker_too_often(connection: Connection) -> None:
+    again = produce.enqueue(connection, "play", {}, max_attempts=1)  # lapses are counted apart
+    poison = produce.enqueue(connection, "play", {})
+    connection.execute("UPDATE background_jobs SET crashes = 2 WHERE id = %s", (poison,))
     asked = produce.enqueue(connection, "play", {})
     alive = produce.enqueue(connection, "play", {})
     assert len(consume.claim(connection, ["play"], "dead", 0.0, 3)) == 3
     assert len(consume.claim(connection, ["play"], "living", 60.0, 1)) == 1
     produce.cancel(connection, asked)
-    rescued = {row[0]: row[3] for row in rescue(connection)}
-    assert rescued == {again: "queued", spent: "failed", asked: "cancelled"}
+    rescued = {row[0]: row[3] for row in rescue(connection, crash_limit=3)}
+    assert rescued == {again: "queued", poison: "failed", asked: "cancelled"}
     assert observe.get(connection, alive).status == "running"
-    assert "the worker died" in (observe.get(connection, spent).error_message or "")
+    message = observe.get(connection, poison).error_message or ""
+    assert message.startswith("quarantined: 3 attempts took their process down")
+    assert "the worker died" in message
+    assert [each.outcome for each in observe.attempts(connection, again)] == ["lapsed"]
+    assert [each.outcome for each in observe.attempts(connection, poison)] == ["quarantined"]
 
 
 def test_types_that_somebody_knows_are_left_to_him(connection: Connection) -> None:

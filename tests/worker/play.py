@@ -26,6 +26,10 @@ Act = Literal[
     "bug",
     "user_error",
     "talk",
+    "spill",
+    "lock",
+    "node",
+    "fill",
 ]
 
 
@@ -75,6 +79,17 @@ def _act(params: PlayParams, context: Context) -> None:
         "bug": lambda: _raise(ZeroDivisionError("secret detail")),
         "user_error": lambda: _raise(UserError("act is not what you want")),
         "talk": lambda: _talk(context),
+        "spill": lambda: context.connection.execute(
+            "SELECT i FROM generate_series(1, 1000000) AS i ORDER BY -i OFFSET 999999"
+        ),
+        "fill": lambda: context.connection.execute(
+            compose(
+                "CREATE TABLE {table} AS SELECT md5(i::text) FROM generate_series(1, 1000000) AS i",
+                table=context.staging.relation("full"),
+            )
+        ),
+        "node": lambda: context.connection.execute("SELECT ST_Node(geom) FROM public.tangle"),
+        "lock": lambda: context.connection.execute("DROP TABLE public.contended"),
     }
     acts[params.act]()
 

@@ -60,12 +60,20 @@ class Workers:
     started: list[WorkerProcess] = field(default_factory=list)
 
     def start(
-        self, *job_types: str, concurrency: int = 1, wait: bool = True, **settings: str
+        self,
+        *job_types: str,
+        concurrency: int = 1,
+        wait: bool = True,
+        failpoint: str | None = None,
+        url: str | None = None,
+        **settings: str,
     ) -> WorkerProcess:
+        """Start one; `failpoint`: where it dies (tests/faults/main.py), `url`: a way of its own."""
+        main = ["tests.faults.main", failpoint] if failpoint else ["tests.worker.main"]
         log = self.directory / f"worker{len(self.started)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.worker.main", self.url, str(concurrency), *job_types],
+                [sys.executable, "-m", *main, url or self.url, str(concurrency), *job_types],
                 stdout=output,
                 stderr=output,
                 env=os.environ | QUICK | settings,

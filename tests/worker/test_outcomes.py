@@ -43,8 +43,6 @@ def test_plain_insert_is_a_full_enqueue(connection: Connection, workers: Workers
 @pytest.mark.parametrize(
     ("act", "says"),
     [
-        ("segfault", "killed by signal 11 (SIGSEGV)"),
-        ("exit", "exit code 7"),
         ("transient", "come again"),
         ("bug", "internal error (ZeroDivisionError)"),
     ],
@@ -63,6 +61,35 @@ def test_what_may_pass_is_retried_and_then_failed(
     assert final(connection, spared).status == "completed"
     assert worker.process.poll() is None
     assert staged(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "says"), [("segfault", "killed by signal 11 (SIGSEGV)"), ("exit", "exit code 7")]
+)
+def test_what_kills_its_process_is_quarantined(
+    connection: Connection, workers: Workers, act: str, says: str
+) -> None:
+    worker = workers.start()
+    spared = play(connection, "publish")
+    job = final(connection, play(connection, act, max_attempts=1))  # crashes are counted apart
+    assert job.status == "failed"
+    assert "quarantined: 3 attempts took their process down" in (job.error_message or "")
+    assert says in (job.error_message or "")
+    outcomes = [each.outcome for each in observe.attempts(connection, job.id)]
+    assert outcomes == ["crashed", "crashed", "quarantined"]
+    assert starts(connection, job.id) == 3
+    assert final(connection, spared).status == "completed"
+    assert worker.process.poll() is None
+    assert staged(connection) == []
+    produce.retry(connection, job.id)
+    assert final(connection, job.id).status == "failed"
+    assert starts(connection, job.id) == 6  # a retry by hand starts counting anew
+
+
+def test_crashes_do_not_use_up_attempts(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    job = final(connection, play(connection, "segfault", good_from_attempt=3, max_attempts=1))
+    assert (job.status, job.attempt) == ("completed", 3)
 
 
 def test_retry_can_succeed(connection: Connection, workers: Workers) -> None:

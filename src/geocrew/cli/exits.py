@@ -53,11 +53,12 @@ def _explain_database(error: Exception) -> tuple[int, str] | None:
 
     if not isinstance(error, psycopg.Error):
         return None
+    from geocrew.error_classes import classify
+
     message = error.diag.message_primary or " ".join(str(error).split())
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    kind = classify(error).kind
+    if kind in ("retry", "unavailable", "resource"):
         return TEMPORARY, f"the database cannot be used now: {message}"
-    if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
-        return USAGE, message
-    if isinstance(error, psycopg.ProgrammingError):
+    if isinstance(error, psycopg.ProgrammingError):  # the SQL of a command is ours, not its user's
         return CONFIGURATION, f"{message}; see: geocrew doctor"
-    return None
+    return (USAGE, message) if kind == "user" else None

@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from geocrew import __version__
-from geocrew.cli import analyses, datasets, db, demo, doctor, jobs, run, up, worker
+from geocrew.cli import (
+    analyses,
+    datasets,
+    db,
+    demo,
+    doctor,
+    jobs,
+    metrics,
+    prune,
+    run,
+    systemd,
+    up,
+    worker,
+    workers,
+)
 from geocrew.cli.exits import end_with
 
 app = typer.Typer(
@@ -21,9 +35,13 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(analyses.app, name="analyses")
 app.add_typer(db.app, name="db")
+app.add_typer(systemd.app, name="systemd")
 app.command("worker")(worker.worker)
+app.command("workers")(workers.workers)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
+app.command("metrics")(metrics.metrics)
+app.command("prune")(prune.prune)
 app.command("doctor")(doctor.doctor)
 
 

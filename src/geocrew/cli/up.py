@@ -83,6 +83,8 @@ def _run_crew(settings: "Settings", url: str, concurrency: int, stop: "StopReque
     width = max(len(name) for name in names)
 
     def work(name: str) -> None:
+        if settings.log_dir is not None:
+            logs.keep_file(settings.log_dir, name)
         serve(url, [name], concurrency, settings)
 
     def show(name: str, line: str) -> None:

@@ -15,6 +15,12 @@ def worker(
         typer.Argument(metavar="[JOB_TYPE]...", help="All job types, when none is named."),
     ] = None,
     concurrency: Concurrency = 1,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Names the log file worker_NAME.log in GEOCREW_LOG_DIR; the job types, if not given."
+        ),
+    ] = None,
 ) -> None:
     """Work off jobs.
 
@@ -25,9 +31,12 @@ def worker(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from geocrew.cli.session import find_url, read_settings
     from geocrew.ops import logs
+    from geocrew.worker.notify import Notifier
     from geocrew.worker.serve import serve
 
     settings = read_settings()
     url = find_url(settings)
     logs.configure()
-    serve(url, job_types or [], concurrency, settings)
+    if settings.log_dir is not None:
+        logs.keep_file(settings.log_dir, name or "+".join(job_types or ["all"])[:64])
+    serve(url, job_types or [], concurrency, settings, Notifier.from_environment())

@@ -7,8 +7,16 @@ import psycopg
 from geocrew import local
 from geocrew.db import Connection, connect
 from geocrew.errors import GeocrewError
-from geocrew.ops import machine_checks, queue_checks, server_checks
+from geocrew.ops import (
+    machine_checks,
+    parameter_checks,
+    queue_checks,
+    server_checks,
+    settings_checks,
+    version_checks,
+)
 from geocrew.ops.finding import Finding
+from geocrew.ops.systemd.check import find_problems
 from geocrew.settings import Settings
 
 _START = "geocrew db start, or name a database in GEOCREW_DATABASE_URL"
@@ -17,10 +25,11 @@ _START = "geocrew db start, or name a database in GEOCREW_DATABASE_URL"
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for each check; what depends on a database that cannot be reached is left out."""
     private = not settings.database_url
-    yield Finding("settings", "ok", _describe(settings))
-    yield machine_checks.check_data_dir(settings)
-    yield machine_checks.check_disk(settings)
+    yield from settings_checks.check_settings(settings)
+    yield version_checks.check_versions()
+    yield from machine_checks.check_directories(settings)
     yield machine_checks.check_drivers()
+    yield from find_problems() or [Finding("units", "ok", "none is installed: geocrew systemd install")]
     url = settings.database_url
     if not url:
         directory = settings.data_dir / "postgres"
@@ -44,15 +53,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _examine_database(connection, settings, private)
 
 
-def _describe(settings: Settings) -> str:
-    changed = [
-        f"GEOCREW_{name.upper()}"
-        for name in sorted(settings.model_fields_set)
-        if getattr(settings, name) != type(settings).model_fields[name].default
-    ]
-    return f"valid; from the environment: {', '.join(changed) or 'none'}"
-
-
 def _examine_database(connection: Connection, settings: Settings, private: bool) -> Iterator[Finding]:
     yield from _guarded("PostgreSQL", lambda: server_checks.check_server(connection))
     yield from _guarded("role", lambda: server_checks.check_role(connection, private))
@@ -62,8 +62,12 @@ def _examine_database(connection: Connection, settings: Settings, private: bool)
     yield from migrations
     if any(each.state == "problem" for each in migrations):
         return
+    yield from _guarded("role of views", lambda: server_checks.check_view_role(connection))
+    yield from _guarded("parameters", lambda: parameter_checks.check_parameters(connection))
     yield from _guarded("workers", lambda: queue_checks.check_workers(connection, settings))
+    yield from _guarded("pauses", lambda: queue_checks.check_pauses(connection, settings))
     yield from _guarded("jobs", lambda: queue_checks.check_jobs(connection))
+    yield from _guarded("quarantine", lambda: queue_checks.check_quarantine(connection))
     yield from _guarded("leftovers", lambda: queue_checks.check_leftovers(connection, settings))
 
 

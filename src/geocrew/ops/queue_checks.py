@@ -1,12 +1,13 @@
 """How the queue is: its schema, its workers, jobs and files that nobody looks after."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from geocrew import analyses
 from geocrew.datasets import rasters
 from geocrew.db import Connection, statement
 from geocrew.ops.finding import Finding, State
-from geocrew.ops.liveness import served_types
+from geocrew.ops.liveness import live_workers, served_types
+from geocrew.ops.wording import name_jobs
 from geocrew.schema.migrate import pending
 from geocrew.settings import Settings
 
@@ -42,17 +43,40 @@ def check_jobs(connection: Connection) -> Iterator[Finding]:
     lapsed, cancelling, waiting = row or (None, None, None)
     if lapsed:
         advice = "any worker rescues them: start one"
-        yield Finding("jobs", "problem", f"{_ids(lapsed)} lost their worker and are not rescued", advice)
+        yield Finding("jobs", "problem", f"{name_jobs(lapsed)}: worker lost and not rescued", advice)
     if cancelling:
-        advice = "look at the worker's log, restart it"
-        yield Finding(
-            "jobs", "problem", f"{_ids(cancelling)} should have been cancelled a minute ago", advice
-        )
+        advice = f"geocrew jobs why {cancelling[0]}; then look into the worker's log, restart it"
+        message = f"{name_jobs(cancelling)}: cancelled over a minute ago and still there"
+        yield Finding("jobs", "problem", message, advice)
     if waiting:
-        advice = "start more workers: geocrew worker --concurrency N"
-        yield Finding("jobs", "warning", f"{_ids(waiting)} have waited for over ten minutes", advice)
+        advice = f"geocrew jobs why {waiting[0]}; or more workers: geocrew worker --concurrency N"
+        yield Finding("jobs", "warning", f"{name_jobs(waiting)}: due for over ten minutes", advice)
     if not (lapsed or cancelling or waiting):
         yield Finding("jobs", "ok", "none is stuck")
+
+
+def check_pauses(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    """Yield live workers that claim nothing for now, and what they wait for."""
+    workers = live_workers(connection, settings)
+    waiting = [each for each in workers if each.state == "waiting"]
+    for each in waiting:
+        message = f"waits and claims nothing: {each.reason or 'an error'}"
+        yield Finding(
+            f"worker {each.name}", "warning", message, "it goes on by itself once that is mended"
+        )
+    if not waiting:
+        yield Finding("pauses", "ok", f"none of {len(workers)} live workers waits for anything but jobs")
+
+
+def check_quarantine(connection: Connection) -> Iterator[Finding]:
+    """Yield jobs that took process or worker down too often."""
+    row = connection.execute(statement(_SQL, "quarantined")).fetchone()
+    if row and row[0]:
+        message = f"{name_jobs(row[0])}: failed because they took their process down again and again"
+        advice = f"geocrew jobs show {row[0][0]}, and the worker's log of that time"
+        yield Finding("quarantine", "warning", message, advice)
+    else:
+        yield Finding("quarantine", "ok", "no job of the last seven days")
 
 
 def check_leftovers(connection: Connection, settings: Settings) -> Iterator[Finding]:
@@ -68,10 +92,3 @@ def check_leftovers(connection: Connection, settings: Settings) -> Iterator[Find
         yield Finding("leftovers", "warning", message, "remove them by hand")
     if not (staged or files):
         yield Finding("leftovers", "ok", "none")
-
-
-def _ids(ids: Sequence[int]) -> str:
-    shown = ", ".join(str(each) for each in ids[:5])
-    return (
-        f"job {shown}" if len(ids) == 1 else f"{len(ids)} jobs ({shown}{' …' if len(ids) > 5 else ''})"
-    )

@@ -8,7 +8,11 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from geocrew.db import Connection, statement
+from geocrew.errors import ConfigurationError
 from geocrew.ops.finding import Finding
+from geocrew.ops.version_checks import check_server_geos, parse, unsafe_postgis
+from geocrew.views.role import ROLE
+from geocrew.views.role import check_role as check_views_role
 
 _SQL = "geocrew.ops.sql"
 # CVE-2026-6473 and others: any SQL user may corrupt the server's memory below these minor versions.
@@ -53,13 +57,26 @@ def check_extensions(connection: Connection) -> Iterator[Finding]:
     """Yield PostGIS, and the extensions that a database of geocrew had better not have."""
     rows = connection.execute(statement(_SQL, "extensions")).fetchall()
     versions = {name: version for name, version, _ in rows}
-    yield _check_postgis(versions.get("postgis"), reachable=bool(rows and rows[0][2]))
+    reachable = bool(rows and rows[0][2])
+    yield _check_postgis(versions.get("postgis"), reachable)
+    if reachable:
+        yield from check_server_geos(connection)
     risky = sorted(_RISKY & versions.keys())
     if risky:
         advice = "DROP EXTENSION what this database does not need"
         yield Finding("extensions", "warning", f"{', '.join(risky)} reach beyond the database", advice)
     else:
         yield Finding("extensions", "ok", ", ".join(f"{name} {each}" for name, each in versions.items()))
+
+
+def check_view_role(connection: Connection) -> Iterator[Finding]:
+    """Yield whether views of users have an owner that can do no harm; only create_view needs it."""
+    try:
+        check_views_role(connection)
+    except ConfigurationError as error:
+        yield Finding("role of views", "warning", "create_view will fail", str(error))
+    else:
+        yield Finding("role of views", "ok", f"{ROLE} is there and can do nothing else")
 
 
 def check_clock(connection: Connection) -> Iterator[Finding]:
@@ -91,17 +108,14 @@ def _check_postgis(version: str | None, reachable: bool) -> Finding:
     if version is None:
         advice = "geocrew db migrate, or as a superuser: CREATE EXTENSION postgis"
         return Finding("PostGIS", "problem", "not in this database", advice)
-    if _numbers(version) < _OLDEST_POSTGIS:
+    if parse(version) < _OLDEST_POSTGIS:
         return Finding("PostGIS", "problem", f"{version} is too old", "install PostGIS 3.3 or newer")
     if not reachable:
         advice = "ALTER ROLE … SET search_path so that it holds the schema of PostGIS"
         return Finding("PostGIS", "problem", f"{version} is outside of the search_path", advice)
+    if safe := unsafe_postgis(version):
+        return Finding("PostGIS", "warning", f"{version} has known security holes", f"update to {safe}")
     return Finding("PostGIS", "ok", version)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """`3.4.0dev` → (3, 4)."""
-    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def _row(connection: Connection, query: LiteralString) -> TupleRow:

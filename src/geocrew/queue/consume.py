@@ -75,14 +75,28 @@ def complete(connection: Connection, job_id: int, lease: UUID, result: dict[str,
         raise LeaseLost(f"job {job_id}")
 
 
-def fail(connection: Connection, claim: Claim, outcome: Outcome, message: str) -> bool:
+def fail(
+    connection: Connection, claim: Claim, outcome: Outcome, message: str, *, crashed: bool = False
+) -> bool:
     """End the job as failed; False when the lease is lost and nothing was written."""
-    values = {"id": claim.id, "lease": claim.lease, "outcome": outcome, "message": message}
+    values = {
+        "id": claim.id,
+        "lease": claim.lease,
+        "outcome": outcome,
+        "message": message,
+        "crashed": crashed,
+    }
     return connection.execute(statement(_SQL, "fail"), values).rowcount == 1
 
 
 def retry_later(
-    connection: Connection, claim: Claim, outcome: Outcome, message: str, wait_seconds: float
+    connection: Connection,
+    claim: Claim,
+    outcome: Outcome,
+    message: str,
+    wait_seconds: float,
+    *,
+    crashed: bool = False,
 ) -> bool:
     """End the attempt and queue the next one; False when the lease is lost."""
     values = {
@@ -91,14 +105,16 @@ def retry_later(
         "outcome": outcome,
         "message": message,
         "wait_seconds": wait_seconds,
+        "crashed": crashed,
     }
     return connection.execute(statement(_SQL, "retry_later"), values).rowcount == 1
 
 
-def end_cancelled(connection: Connection, claim: Claim) -> bool:
-    """End a job whose cancellation was asked for; False when the lease is lost."""
+def end_cancelled(connection: Connection, claim: Claim) -> float | None:
+    """End a job whose cancellation was asked for, so many seconds ago; None when the lease is lost."""
     values = {"id": claim.id, "lease": claim.lease}
-    return connection.execute(statement(_SQL, "end_cancelled"), values).rowcount == 1
+    row = connection.execute(statement(_SQL, "end_cancelled"), values).fetchone()
+    return row[0] if row else None
 
 
 def hand_back(connection: Connection, claim: Claim) -> bool:
@@ -119,7 +135,11 @@ def write_log(connection: Connection, claim: Claim, lines: Sequence[tuple[str, s
     connection.execute(statement(_SQL, "write_log"), values)
 
 
-def end_session(connection: Connection, claim: Claim, backend: int) -> None:
-    """End the session of the job's process, which is gone, and with it the locks it held."""
+def end_session(connection: Connection, claim: Claim, backend: int) -> bool:
+    """End the session of the job's process, which is gone, and with it the locks it held.
+
+    False while the session goes on: PostgreSQL is inside a call that does not look for signals.
+    """
     values = {"pid": backend, "name": claim.session_name}
-    connection.execute(statement(_SQL, "end_session"), values)
+    row = connection.execute(statement(_SQL, "end_session"), values).fetchone()
+    return row is None or bool(row[0])

@@ -6,7 +6,16 @@ from typing import Any, Literal
 from uuid import UUID
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
-Outcome = Literal["failed", "crashed", "timed_out", "out_of_memory", "lapsed", "rejected"]
+Outcome = Literal[
+    "failed",
+    "crashed",
+    "timed_out",
+    "out_of_memory",
+    "no_resources",
+    "lapsed",
+    "quarantined",
+    "rejected",
+]
 
 FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
@@ -21,8 +30,10 @@ class Claim:
     params: Any
     attempt: int
     max_attempts: int
+    crashes: int
     lease: UUID
     timeout_seconds: float | None
+    waited_seconds: float
 
     @property
     def session_name(self) -> str:
@@ -95,4 +106,7 @@ class Worker:
     version: str
     started_at: datetime
     heartbeat_at: datetime
+    memory_mb: int | None
+    state: Literal["working", "waiting", "draining"]
+    reason: str | None
     silent_seconds: float

@@ -1,10 +1,13 @@
 """A worker makes itself and its job types known."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from geocrew.db import Connection, statement
 
 _SQL = "geocrew.queue.sql"
+State = Literal["working", "waiting", "draining"]
 
 
 def register_types(connection: Connection, job_types: Sequence[str]) -> None:
@@ -12,16 +15,22 @@ def register_types(connection: Connection, job_types: Sequence[str]) -> None:
     connection.execute(statement(_SQL, "register_types"), {"job_types": list(job_types)})
 
 
-def announce(
-    connection: Connection, name: str, job_types: Sequence[str], concurrency: int, version: str
-) -> None:
+@dataclass(frozen=True)
+class Presence:
+    """What a worker tells of itself; `memory_mb` is of it and its jobs, `reason` what it waits for."""
+
+    name: str
+    job_types: Sequence[str]
+    concurrency: int
+    version: str
+    memory_mb: int | None = None
+    state: State = "working"
+    reason: str | None = None
+
+
+def announce(connection: Connection, presence: Presence) -> None:
     """Say that the worker lives; again and again."""
-    values = {
-        "name": name,
-        "job_types": list(job_types),
-        "concurrency": concurrency,
-        "version": version,
-    }
+    values = {**vars(presence), "job_types": list(presence.job_types)}
     connection.execute(statement(_SQL, "register_worker"), values)
 
 

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-import psycopg
 import structlog
 
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection, connect
-from geocrew.errors import ConfigurationError, LeaseLost, TransientError, UserError
+from geocrew.error_classes import classify
 from geocrew.queue.job import Claim
 from geocrew.worker.context import JobContext
 from geocrew.worker.perform import perform
@@ -23,6 +22,9 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 log = structlog.get_logger()
+
+# Told to the user in full; a traceback would tell the operator no more.
+_EXPECTED = {"user", "lease_lost", "out_of_memory", "unavailable"}
 
 
 def run_job(claim: Claim, url: str, raster_dir: Path, parent: int, pipe: int) -> NoReturn:
@@ -60,20 +62,11 @@ def _attempt(claim: Claim, url: str, raster_dir: Path, pipe: int) -> Ended:
             send(pipe, Backend(connection.info.backend_pid))
             workshop = Staging(claim.id, claim.lease)
             perform(claim, JobContext(connection, claim.user_id, workshop, raster_dir, pipe))
-    except LeaseLost:
-        return Ended("lease_lost", "")
-    except (UserError, ConfigurationError, psycopg.errors.DataError) as error:
-        return Ended("user_error", _words(error))
-    except (TransientError, psycopg.OperationalError, psycopg.InterfaceError) as error:
-        log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)
-        return Ended("transient", _words(error))
-    except MemoryError:
-        return Ended("out_of_memory", "out of memory")
     except Exception as error:
-        log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)
-        return Ended(
-            "bug", f"an internal error ({type(error).__name__}); the worker's log has the details"
-        )
+        found = classify(error)
+        if found.kind not in _EXPECTED:
+            log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)
+        return Ended(found.kind, found.message, found.sqlstate, found.disk_full)
     return Ended("completed", "")
 
 
@@ -91,10 +84,3 @@ def _session(claim: Claim, url: str) -> Connection:
         idle_in_transaction_session_timeout="60s",
         client_min_messages="error",
     )
-
-
-def _words(error: Exception) -> str:
-    """Return the message alone: no SQL, no context lines."""
-    if isinstance(error, psycopg.Error):
-        return error.diag.message_primary or "the connection to the database was lost"
-    return str(error)

@@ -11,6 +11,7 @@ from geocrew.db import Connection
 from geocrew.queue.consume import write_log
 from geocrew.queue.job import Claim
 from geocrew.settings import MEBIBYTE, Settings
+from geocrew.worker import kernel_kills
 from geocrew.worker.child import run_job
 from geocrew.worker.report import Backend, Ended, Line, Progress, Report, parse
 
@@ -29,6 +30,7 @@ class Child:
     pipe: int
     started: float
     confirmed: float
+    kernel_kills: int
     percent: int = 0
     message: str | None = None
     reported: bool = False
@@ -37,12 +39,19 @@ class Child:
     killed: KillReason | None = None
     ended: Ended | None = None
     exit_status: int | None = None
+    lingering_since: float | None = None
     _unread: bytes = b""
 
     @property
     def over(self) -> bool:
         """Whether the process is gone."""
         return self.exit_status is not None
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the kernel has killed the process, as far as it tells: it counts kills by group."""
+        by_kernel = os.WIFSIGNALED(self.exit_status or 0) and self.killed is None
+        return by_kernel and kernel_kills.count() > self.kernel_kills
 
     @property
     def descriptors(self) -> list[int]:
@@ -94,11 +103,7 @@ class Child:
 
     def memory(self) -> int:
         """Return the bytes that the process holds and does not share with a file."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
-        except OSError:  # gone in this moment
-            return 0
-        return (int(pages[1]) - int(pages[2])) * _PAGE if len(pages) > 2 else 0
+        return private_memory(self.pid)
 
 
 def start(claim: Claim, url: str, raster_dir: Path, confirmed: float, inherited: list[int]) -> Child:
@@ -108,6 +113,7 @@ def start(claim: Claim, url: str, raster_dir: Path, confirmed: float, inherited:
     """
     reading, writing = os.pipe()
     parent = os.getpid()
+    kills = kernel_kills.count()
     pid = os.fork()
     if pid == 0:
         for descriptor in (reading, *inherited):
@@ -116,7 +122,16 @@ def start(claim: Claim, url: str, raster_dir: Path, confirmed: float, inherited:
     os.close(writing)
     os.set_blocking(reading, False)
     os.setpgid(pid, pid)  # the child does so too; whoever is first, kill() finds the group
-    return Child(claim, pid, os.pidfd_open(pid), reading, time.monotonic(), confirmed)
+    return Child(claim, pid, os.pidfd_open(pid), reading, time.monotonic(), confirmed, kills)
+
+
+def private_memory(pid: int) -> int:
+    """Return the resident bytes of a process that no file backs; 0 when it is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return (int(pages[1]) - int(pages[2])) * _PAGE if len(pages) > 2 else 0
 
 
 def enforce_limits(child: Child, settings: Settings) -> None:

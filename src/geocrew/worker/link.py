@@ -8,6 +8,7 @@ import psycopg
 import structlog
 
 from geocrew.db import Connection, connect
+from geocrew.error_classes import waiting_reason
 
 log = structlog.get_logger()
 
@@ -23,6 +24,7 @@ class Session:
         self._connection: Connection | None = None
         self._wait = _FIRST_WAIT
         self._retry_at = 0.0
+        self.reason: str | None = None
 
     def open(self) -> Connection | None:
         """Return the connection, opening it if it is due; None while the database is away."""
@@ -31,13 +33,16 @@ class Session:
                 self._connection = self._connect()
             except psycopg.Error as error:
                 self.lost(error)
-            else:
-                self._wait = _FIRST_WAIT
         return self._connection
+
+    def well(self) -> None:
+        """Take note that the connection has done its work."""
+        self._wait, self.reason = _FIRST_WAIT, None
 
     def lost(self, error: Exception) -> None:
         """Give the connection up and wait before the next try."""
-        log.warning("database.lost", session=self._name, error=str(error).strip())
+        self.reason = waiting_reason(error)
+        log.warning("database.lost", session=self._name, error=str(error).strip(), reason=self.reason)
         self.close()
         self._retry_at = time.monotonic() + self._wait * random.uniform(0.5, 1.5)  # noqa: S311 (jitter)
         self._wait = min(self._wait * 2, _LONGEST_WAIT)
@@ -81,6 +86,7 @@ class Link:
         try:
             for notice in connection.notifies(timeout=0):
                 yield notice.channel, notice.payload
+            self._ears.well()
         except psycopg.Error as error:
             self._ears.lost(error)
 

@@ -12,16 +12,20 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 
-from geocrew import __version__
-from geocrew.datasets import rasters, staging
 from geocrew.db import Connection
-from geocrew.queue import consume, presence, rescue
+from geocrew.queue import consume, presence
 from geocrew.queue.consume import Beat
 from geocrew.queue.job import Claim
+from geocrew.queue.presence import Presence
+from geocrew.queue.tallies import Tallies
 from geocrew.settings import Settings
+from geocrew.worker import upkeep
 from geocrew.worker.children import Child, enforce_limits, start
 from geocrew.worker.link import Link
+from geocrew.worker.notify import Notifier
+from geocrew.worker.pause import Pause
 from geocrew.worker.stop import StopRequest
+from geocrew.worker.tell import present, tell_systemd
 from geocrew.worker.verdict import settle
 
 log = structlog.get_logger()
@@ -51,9 +55,12 @@ class Worker:
     concurrency: int
     settings: Settings
     stop: StopRequest
+    notifier: Notifier
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     children: dict[int, Child] = field(default_factory=dict)
     agenda: Agenda = field(default_factory=Agenda)
+    pause: Pause = field(default_factory=Pause)
+    tallies: Tallies = field(default_factory=Tallies)
 
     def __post_init__(self) -> None:
         self.link = Link(self.url, self.name)
@@ -68,6 +75,7 @@ class Worker:
                 self._hand_back_after(deadline)
             self._watch()
             self._turn()
+            self._tell(deadline)
             self._wait(deadline)
         self._leave()
         log.info("worker.stopped", worker=self.name)
@@ -110,8 +118,11 @@ class Worker:
             self._settle(connection)
             self._sweep(connection)
             self._claim(connection)
+            self.link.control.well()
         except psycopg.Error as error:
+            self.tallies.count("db_errors", reason=(error.sqlstate or "none")[:2])
             self.link.control.lost(error)
+            self.agenda.sweep = 0.0  # the first thing to write: only that proves that all is well again
 
     def _heed(self, channel: str, payload: str) -> None:
         if channel == "geocrew_jobs" and payload in self.job_types:
@@ -122,14 +133,16 @@ class Worker:
     def _greet(self, connection: Connection) -> None:
         if not self.agenda.greeted:
             presence.register_types(connection, self.job_types)
-            presence.announce(connection, self.name, self.job_types, self.concurrency, __version__)
+            presence.announce(connection, self._presence())
             self.agenda.greeted = True
+            self.notifier.ready()
             log.info("worker.ready", worker=self.name)
 
     def _beat(self, connection: Connection) -> None:
         """Renew all leases and write progress; kill what has been lost or cancelled."""
         now = time.monotonic()
-        living = [child for child in self.children.values() if not child.over]
+        # A child that is gone keeps its lease until its end is written, unless that is what it lost.
+        living = [child for child in self.children.values() if child.killed != "lease"]
         if not living or now < self._beat_due():
             return
         beats = [Beat(each.claim.id, each.claim.lease, each.percent, each.message) for each in living]
@@ -148,14 +161,26 @@ class Worker:
         self.agenda.beat = now + self.settings.lease_seconds / 3
 
     def _beat_due(self) -> float:
-        if any(child.reported and not child.over for child in self.children.values()):
+        if any(child.reported for child in self.children.values()):
             return min(self.agenda.beat, self.agenda.last_beat + _PROGRESS_SECONDS)
         return self.agenda.beat
 
     def _settle(self, connection: Connection) -> None:
         for child in [each for each in self.children.values() if each.over]:
-            settle(connection, child, self.settings)
-            del self.children[child.claim.id]
+            if settle(connection, child, self.settings, self.tallies):
+                del self.children[child.claim.id]
+                self._learn(child)
+
+    def _learn(self, child: Child) -> None:
+        """Pause when the next job would meet what this one did."""
+        ended, now = child.ended, time.monotonic()
+        if ended is None:
+            return
+        if ended.fate == "completed":
+            self.pause.end()
+        elif ended.fate == "unavailable" or ended.disk_full:
+            self.pause.begin(ended.message.partition(":")[0], now, disk_full=ended.disk_full)
+            log.warning("worker.pausing", reason=self.pause.reason, seconds=self.pause.until - now)
 
     def _sweep(self, connection: Connection) -> None:
         """Look after what nobody looks after; any worker does, none leads."""
@@ -163,35 +188,28 @@ class Worker:
         if now < self.agenda.sweep:
             return
         self.agenda.sweep = now + self.settings.sweep_seconds * _jitter()
-        presence.announce(connection, self.name, self.job_types, self.concurrency, __version__)
-        for job_id, job_type, attempt, status in rescue.rescue(connection):
-            log.warning("job.rescued", job_id=job_id, job_type=job_type, attempt=attempt, status=status)
-        for job_id in rescue.reject_unknown(connection):
-            log.warning("job.rejected", job_id=job_id)
-        for relation in staging.sweep(connection, lambda: rescue.live_leases(connection)):
-            log.info("staging.swept", relation=relation)
-        self._sweep_rasters(connection)
+        presence.announce(connection, self._presence())
+        upkeep.look_after(connection, self.settings, self.tallies)
 
-    def _sweep_rasters(self, connection: Connection) -> None:
-        directory = self.settings.raster_dir
-        try:
-            swept = rasters.sweep_orphans(connection, directory, lambda: rescue.live_leases(connection))
-        except OSError as error:  # a directory that is not ours to tidy is no reason to stop working
-            log.warning("raster.not_swept", error=str(error))
-            return
-        for file in swept:
-            log.info("raster.swept", file=file.name)
+    def _presence(self) -> Presence:
+        children = self.children.values()
+        stopping = self.stop.count > 0
+        return present(
+            self.name, self.job_types, self.concurrency, children, self.pause.reason, stopping
+        )
 
     def _claim(self, connection: Connection) -> None:
         """Fill the free places and decide when to look again."""
         now = time.monotonic()
+        self.pause.look(connection, self.settings.data_dir, now)
         free = self.concurrency - len(self.children)
-        if self.stop.count or free <= 0 or now < self.agenda.look:
+        if self.stop.count or free <= 0 or now < max(self.agenda.look, self.pause.until):
             return
         lease = self.settings.lease_seconds
         claims = consume.claim(connection, self.job_types, self.name, lease, free)
         for claim in claims:
             log.info("job.claimed", job_id=claim.id, job_type=claim.job_type, attempt=claim.attempt)
+            self.tallies.observe("queue_wait_seconds", claim.waited_seconds, claim.job_type)
             self._start(connection, claim, now)
         self.agenda.look = now + self.settings.poll_seconds * _jitter()
         if len(claims) < free:
@@ -223,7 +241,7 @@ class Worker:
         self.stop.drain()
 
     def _due(self, deadline: float) -> list[float]:
-        now, due = time.monotonic(), list(self.link.retry_at)
+        now, due = time.monotonic(), [*self.link.retry_at, self.notifier.watchdog_due]
         if self.children:
             due.append(now + _WATCH_SECONDS)
         if self.stop.count:
@@ -231,10 +249,17 @@ class Worker:
         if self.link.control.descriptor is not None:
             due.append(self.agenda.sweep)
             if len(self.children) < self.concurrency and not self.stop.count:
-                due.append(self.agenda.look)
+                due.append(max(self.agenda.look, self.pause.until))
             if self.children:
                 due.append(self._beat_due())
         return due
+
+    def _tell(self, deadline: float) -> None:
+        waiting = self.link.control.reason or self.pause.reason
+        left = None
+        if self.stop.count:
+            left = max(0.0, deadline - time.monotonic()) + self.settings.lease_seconds + 5
+        tell_systemd(self.notifier, self.children.values(), waiting, self.agenda.greeted, left)
 
     def _leave(self) -> None:
         connection = self.link.control.open()

@@ -5,7 +5,9 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
-Fate = Literal["completed", "user_error", "transient", "out_of_memory", "bug", "lease_lost"]
+from geocrew.error_classes import Kind
+
+Fate = Literal["completed"] | Kind
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the run ended, in words for the job's user."""
+    """How the run ended, in words for the job's user; PostgreSQL's code, where one told of it."""
 
     fate: Fate
     message: str
+    sqlstate: str = ""
+    disk_full: bool = False
 
 
 Report: TypeAlias = Backend | Progress | Line | Ended

@@ -9,13 +9,22 @@ from geocrew.db import connect
 from geocrew.errors import ConfigurationError
 from geocrew.schema.migrate import pending
 from geocrew.settings import Settings
+from geocrew.worker.notify import Notifier
 from geocrew.worker.preload import preload
 from geocrew.worker.stop import StopRequest
 
 log = structlog.get_logger()
 
+_SILENT = Notifier(None)
 
-def serve(url: str, job_types: Sequence[str], concurrency: int, settings: Settings) -> None:
+
+def serve(
+    url: str,
+    job_types: Sequence[str],
+    concurrency: int,
+    settings: Settings,
+    notifier: Notifier = _SILENT,
+) -> None:
     """Work off jobs of `job_types` (all, when empty) until SIGTERM or SIGINT.
 
     Raises NotFound for a job type that is unknown, ConfigurationError for a database that lacks
@@ -29,7 +38,7 @@ def serve(url: str, job_types: Sequence[str], concurrency: int, settings: Settin
     names = [name for analysis in chosen for name in analysis.names]
     with StopRequest() as stop:
         _check_schema(url)
-        Worker(url, names, concurrency, settings, stop).run()
+        Worker(url, names, concurrency, settings, stop, notifier).run()
 
 
 def _check_schema(url: str) -> None:

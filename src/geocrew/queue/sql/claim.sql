@@ -26,5 +26,6 @@ SET status = 'running',
     progress_message = NULL
 FROM chosen
 WHERE job.id = chosen.id
-RETURNING job.id, job.user_id, job.job_type, job.params, job.attempt, job.max_attempts, job.lease,
-    extract(epoch FROM job.timeout)::float8 AS timeout_seconds
+RETURNING job.id, job.user_id, job.job_type, job.params, job.attempt, job.max_attempts, job.crashes, job.lease,
+    extract(epoch FROM job.timeout)::float8 AS timeout_seconds,
+    extract(epoch FROM job.started_at - job.run_at)::float8 AS waited_seconds

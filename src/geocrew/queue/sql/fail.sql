@@ -5,6 +5,7 @@ WITH ended AS (
         error_message = %(message)s,
         progress_message = NULL,
         finished_at = clock_timestamp(),
+        crashes = crashes + %(crashed)s::integer,
         lease = NULL,
         leased_until = NULL
     WHERE id = %(id)s AND lease = %(lease)s

@@ -4,6 +4,7 @@ WITH again AS (
     SET status = 'queued',
         max_attempts = LEAST(1000, GREATEST(max_attempts, attempt + 1)),
         run_at = clock_timestamp(),
+        crashes = 0,
         progress = 0,
         cancel_requested_at = NULL,
         finished_at = NULL

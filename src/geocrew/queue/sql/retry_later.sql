@@ -5,6 +5,7 @@ WITH ended AS (
         error_message = %(message)s,
         progress = 0,
         progress_message = NULL,
+        crashes = crashes + %(crashed)s::integer,
         run_at = clock_timestamp() + %(wait_seconds)s * interval '1 second',
         lease = NULL,
         leased_until = NULL

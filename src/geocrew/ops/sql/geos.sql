@@ -1,0 +1,2 @@
+-- The GEOS that PostGIS works with.
+SELECT postgis_geos_version()

@@ -1,0 +1,1 @@
+"""The systemd units of the workers: rendered from one template, installed, checked."""
