@@ -1,75 +1,32 @@
-"""Costs of dissolve, whole, against ST_Union and geopandas on the same data.
+"""Costs of dissolve, whole and through the queue, against ST_Union, geopandas and DuckDB.
 
-A private PostGIS is started and filled with a coverage of polygons of 64 vertices, made from a seed.
-Every way writes a table with primary key, spatial index, statistics, and count and sum of a value for
-each group. CPU is that of this process and of its backend; parallel plans and JIT are off. Ratios are
-taken within a repeat, medians given. The areas of all ways are checked to be equal.
+The table is a coverage of polygons of 64 vertices, made from a seed. Every way writes one row for each
+group with count, sum and shape, its key, spatial index and statistics; groups and areas must agree.
 
     python -m benchmarks.dissolve [--rows 10000 100000] [--repeats 3]
 """
 
 import argparse
-import json
-import os
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
-from time import perf_counter, process_time
-from typing import Any, LiteralString
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
 import shapely
-from benchmarks.measure import describe_machine, peak_mb
+from benchmarks import duck
+from benchmarks.ratios import Figure, compare, write
+from benchmarks.server import Cost, Server, count, finish, served
 from psycopg import sql
 
-from geocrew import db, local
-from geocrew.analyses.dissolve import ANALYSIS
-from geocrew.analysis import Level
-from geocrew.datasets import catalog, staging
-from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
-from geocrew.schema.migrate import migrate
 
 RESULT = Path(__file__).parent / "results" / "dissolve.json"
-# Contiguous regions, groups scattered all over, and one group of everything.
-FIELDS = ("region", "scattered", "everything")
-NAIVE: LiteralString = (
-    "CREATE TABLE peer AS SELECT row_number() OVER () AS id, {key}, count(*) AS feature_count,"
-    " sum(value) AS value_sum, ST_Multi(ST_Union(geom)) AS geom FROM parcels GROUP BY {key}"
-)
-FINISH: LiteralString = (
-    "ALTER TABLE peer ADD PRIMARY KEY (id); CREATE INDEX ON peer USING gist (geom); ANALYZE peer"
-)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds of CPU (this process and its backend) and of wall clock, and what was written."""
-
-    cpu: float
-    wall: float
-    groups: int
-    area: float
-    peak_mb: float
-
-
-@dataclass
-class Context:
-    """An analysis run without a queue."""
-
-    connection: Connection
-    staging: Staging
-    user_id: int = 1
-    raster_dir: Path = Path()
-
-    def progress(self, share: float, message: str) -> None:
-        """Say nothing."""
-
-    def log(self, message: str, level: Level = "info") -> None:
-        """Keep nothing."""
+# 484 contiguous regions, ten groups scattered all over, and one group of everything.
+CASES = {"contiguous": "region", "scattered": "scattered", "all": "everything"}
+# Ways that unite by overlay, as ST_Union does, are measured up to here: they tell nothing new later.
+SLOW, SLOW_ROWS = ("geopandas unary", "duckdb union"), 20_000
+MADE = "id int, key int, feature_count int, value_sum float8, geom geometry"
 
 
 def make_parcels(side: int) -> Any:
@@ -95,174 +52,129 @@ def make_parcels(side: int) -> Any:
     return shapely.polygons(np.concatenate(rings, axis=2).reshape(-1, 65, 2))
 
 
-def load(connection: Connection, side: int) -> int:
-    """Fill the table `parcels` and put it into the catalog; return its dataset's id."""
-    connection.execute(
+def load(server: Server, side: int) -> int:
+    """Fill the table `parcels` and return its dataset's id."""
+    server.execute(
         "CREATE TABLE parcels (id int PRIMARY KEY, region int, scattered int, everything int,"
         " value float8, geom geometry(MultiPolygon, 3857))"
     )
     rng = np.random.default_rng(1)
     column, row = np.divmod(np.arange(side * side), side)
-    region = column * 22 // side * 22 + row * 22 // side  # 484 regions, as in the notes' table
+    region = column * 22 // side * 22 + row * 22 // side
     shapes = shapely.multipolygons(make_parcels(side), indices=np.arange(side * side))
     wkb = shapely.to_wkb(shapely.set_srid(shapes, 3857), hex=True, include_srid=True)
-    columns = (
-        region,
-        rng.integers(0, 10, side * side),
-        0 * region,
-        rng.lognormal(0, 1, side * side),
-        wkb,
-    )
-    with connection.cursor() as cursor, cursor.copy("COPY parcels FROM STDIN") as copy:
+    scattered = rng.integers(0, 10, side * side)
+    columns = (region, scattered, 0 * region, rng.lognormal(0, 1, side * side), wkb)
+    with server.connection.cursor() as cursor, cursor.copy("COPY parcels FROM STDIN") as copy:
         for number, each in enumerate(zip(*(array.tolist() for array in columns), strict=True)):
             copy.write_row((number, *each))
-    connection.execute("CREATE INDEX ON parcels USING gist (geom); ANALYZE parcels")
-    number = catalog.reserve(connection, "parcels", 1)
-    described = catalog.Dataset(
-        number, 1, "parcels", "table", True, "public", "parcels", "id", "geom", "MultiPolygon", 3857
+    server.execute("CREATE INDEX ON parcels USING gist (geom)", "VACUUM ANALYZE parcels")
+    return server.register("parcels")
+
+
+def run_naive(key: str, connection: Connection) -> int:
+    """Write `peer` by the tutorial's SQL."""
+    query = (
+        "CREATE TABLE peer AS SELECT row_number() OVER () AS id, {0} AS key, count(*) AS feature_count,"
+        " sum(value) AS value_sum, ST_Multi(ST_Union(geom)) AS geom FROM parcels GROUP BY {0}"
     )
-    catalog.add(connection, described)
-    return number
+    connection.execute(sql.SQL(query).format(sql.Identifier(key)))
+    return end(connection)
 
 
-def run_ours(connection: Connection, dataset_id: int, key: str) -> Cost:
-    """Measure the analysis from its parameters to its staged table."""
-    context = Context(connection, Staging(0, uuid4()))
-    given = {
-        "source_dataset_id": dataset_id,
-        "dissolve_field": key,
-        "aggregation_fields": {"value": "sum"},
-    }
-    out = context.staging.relation("out")
-    cost = measure(connection, out, lambda: ANALYSIS.run(ANALYSIS.parse(given), context))
-    staging.clear(connection, context.staging)
-    return cost
-
-
-def run_naive(connection: Connection, key: str) -> Cost:
-    """Measure the tutorial's SQL."""
-
-    def call() -> None:
-        connection.execute(sql.SQL(NAIVE).format(key=sql.Identifier(key)))
-        connection.execute(FINISH)
-
-    return measure_peer(connection, call)
-
-
-def run_geopandas(connection: Connection, key: str, method: str) -> Cost:
-    """Measure geopandas, with binary reading and COPY for writing."""
+def run_geopandas(method: str, key: str, connection: Connection) -> int:
+    """Write `peer` by geopandas, read in binary and written by COPY."""
     import geopandas as gpd  # noqa: PLC0415 # heavy, and only for the peer
 
-    def call() -> None:
-        query = sql.SQL("SELECT {}, value, ST_AsBinary(geom) FROM parcels").format(sql.Identifier(key))
-        rows = connection.execute(query, binary=True).fetchall()
-        shapes = shapely.from_wkb(np.array([row[2] for row in rows], object))
-        columns = {"key": [row[0] for row in rows], "value": [row[1] for row in rows]}
-        frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=3857)
-        made = frame.dissolve("key", aggfunc={"value": ["count", "sum"]}, method=method)
-        connection.execute(
-            "CREATE TABLE peer (id int, key int, feature_count int, value_sum float8, geom geometry)"
-        )
-        wkb = shapely.to_wkb(shapely.set_srid(made.geometry.values, 3857), hex=True, include_srid=True)
-        values = zip(made.index, made[("value", "count")], made[("value", "sum")], wkb, strict=True)
-        with connection.cursor() as cursor, cursor.copy("COPY peer FROM STDIN") as copy:
-            for number, each in enumerate(values):
-                copy.write_row((number, *each))
-        connection.execute(FINISH)
-
-    return measure_peer(connection, call)
+    query = sql.SQL("SELECT {}, value, ST_AsBinary(geom) FROM parcels").format(sql.Identifier(key))
+    rows = connection.execute(query, binary=True).fetchall()
+    shapes = shapely.from_wkb(np.array([row[2] for row in rows], object))
+    columns = {"key": [row[0] for row in rows], "value": [row[1] for row in rows]}
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=3857)
+    made = frame.dissolve("key", aggfunc={"value": ["count", "sum"]}, method=method)
+    connection.execute(f"CREATE TABLE peer ({MADE})".encode())
+    wkb = shapely.to_wkb(shapely.set_srid(made.geometry.values, 3857), hex=True, include_srid=True)
+    values = zip(made.index, made[("value", "count")], made[("value", "sum")], wkb, strict=True)
+    with connection.cursor() as cursor, cursor.copy("COPY peer FROM STDIN") as copy:
+        for number, each in enumerate(values):
+            copy.write_row((number, *each))
+    return end(connection)
 
 
-def measure_peer(connection: Connection, call: Callable[[], object]) -> Cost:
-    """Measure a call that makes the table `peer`; drop that afterwards."""
-    cost = measure(connection, sql.Identifier("peer"), call)
-    connection.execute("DROP TABLE peer")
+def run_duck(union: str, key: str, connection: Connection) -> int:
+    """Write `peer` by an aggregate of DuckDB."""
+    opened = duck.open_duck()
+    duck.load(connection, opened, "parcels", key, "value")
+    query = (
+        f"SELECT row_number() OVER () AS id, {key}, count(*), sum(value), ST_AsWKB({union}(geom))"
+        f" FROM parcels GROUP BY {key}"
+    )
+    return duck.store(connection, opened, query, "peer", MADE)
+
+
+def end(connection: Connection) -> int:
+    """Give `peer` what an output has; return its rows."""
+    for statement in finish("peer"):
+        connection.execute(statement.encode())
+    return count(connection, "peer")
+
+
+def run_ours(server: Server, dataset_id: int, key: str) -> Cost:
+    """Measure the job."""
+    given: dict[str, Any] = {"source_dataset_id": dataset_id, "aggregation_fields": {"value": "sum"}}
+    mode = {"dissolve_mode": "all"} if key == "everything" else {"dissolve_field": key}
+    return server.run_job("dissolve", given | mode)
+
+
+def run_peer(server: Server, call: Callable[[Connection], int]) -> Cost:
+    """Measure a peer, and compare the area that it wrote with ours."""
+    cost = server.run_peer(call)
+    query = sql.SQL("SELECT (SELECT sum(ST_Area(geom)) FROM peer) / sum(ST_Area(geom)) - 1 FROM {}")
+    row = server.connection.execute(query.format(sql.Identifier(server.made[-1]))).fetchone()
+    if row is None or abs(row[0]) > 1e-9:
+        raise ValueError(f"a peer's area is not ours: {row}")
+    server.execute("DROP TABLE peer")
     return cost
 
 
-def measure(connection: Connection, table: sql.Composable, call: Callable[[], object]) -> Cost:
-    """Run a call that makes `table`."""
-    backend = connection.info.backend_pid
-    cpu, wall = process_time() + server_cpu(backend), perf_counter()
-    call()
-    cpu, wall = process_time() + server_cpu(backend) - cpu, perf_counter() - wall
-    query = sql.SQL("SELECT count(*), sum(ST_Area(geom)) FROM {}").format(table)
-    groups, area = connection.execute(query).fetchone() or (0, 0.0)
-    return Cost(cpu, wall, groups, area, peak_mb())
-
-
-def server_cpu(pid: int) -> float:
-    """Return the seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def compare(connection: Connection, count: int, repeats: int) -> dict[str, Any]:
-    """Run all ways on about `count` polygons, ours first, before a peer has grown this process."""
-    side = round(count**0.5)
-    dataset_id = load(connection, side)
-    ways: dict[str, Callable[[str], Cost]] = {
-        "ours": lambda key: run_ours(connection, dataset_id, key),
-        "st_union": lambda key: run_naive(connection, key),
-        "geopandas_unary": lambda key: run_geopandas(connection, key, "unary"),
-        "geopandas_coverage": lambda key: run_geopandas(connection, key, "coverage"),
+def measure(server: Server, dataset_id: int, rows: int, repeats: int) -> list[Figure]:
+    """Run all ways at all cases."""
+    peers: dict[str, Callable[..., int]] = {
+        "st_union": run_naive,
+        "geopandas unary": partial(run_geopandas, "unary"),
+        "geopandas coverage": partial(run_geopandas, "coverage"),
     }
-    found: dict[str, Any] = {}
-    for key in FIELDS:
-        costs: dict[str, list[Cost]] = {way: [] for way in ways}
-        for _ in range(repeats):
-            for way, run in ways.items():
-                costs[way].append(run(key))
-        found[key] = summarise(costs)
-        print(key, count, json.dumps(found[key]), flush=True)
-    connection.execute("DROP TABLE parcels; DELETE FROM geocrew.datasets")
-    return found
-
-
-def summarise(costs: dict[str, list[Cost]]) -> dict[str, Any]:
-    """Take medians of the costs, and of the ratios to ours within a repeat."""
-    ours = costs["ours"]
-    for each in (cost for listed in costs.values() for cost in listed):
-        if each.groups != ours[0].groups or abs(each.area / ours[0].area - 1) > 1e-9:
-            raise ValueError(f"{each} is not the answer of {ours[0]}")
-    return {
-        way: {
-            "cpu": median(cost.cpu for cost in each),
-            "wall": median(cost.wall for cost in each),
-            "cpu_ratio": median(a.cpu / b.cpu for a, b in zip(each, ours, strict=True)),
-            "wall_ratio": median(a.wall / b.wall for a, b in zip(each, ours, strict=True)),
-            "peak_mb": each[0].peak_mb,
-            "groups": each[0].groups,
+    if duck.is_there():
+        peers["duckdb union"] = partial(run_duck, "ST_Union_Agg")
+        peers["duckdb coverage"] = partial(run_duck, "ST_CoverageUnion_Agg")
+    if rows > SLOW_ROWS:
+        peers = {way: call for way, call in peers.items() if way not in SLOW}
+    figures: list[Figure] = []
+    for case, key in CASES.items():
+        ways: dict[str, Callable[[], Cost]] = {
+            "ours": partial(run_ours, server, dataset_id, key),
+            "floor": server.run_floor,
         }
-        for way, each in costs.items()
-    }
+        ways |= {way: partial(run_peer, server, partial(call, key)) for way, call in peers.items()}
+        figures += compare(case, rows, ways, repeats)
+        server.drop_made()
+    return figures
 
 
 def main() -> None:
-    """Start a server, run the comparison and write the result."""
+    """Compare all ways at each size and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="geocrew-bench-") as directory:
-        Path(directory).chmod(0o755)  # root's server runs as another user
-        home = Path(directory) / "server"
-        url = local.start(home)
-        try:
-            settings = {"jit": "off", "max_parallel_workers_per_gather": "0"}
-            with db.connect(url, "benchmark", **settings) as connection:
-                migrate(connection)
-                sizes = {
-                    count: compare(connection, count, arguments.repeats) for count in arguments.rows
-                }
-        finally:
-            local.stop(home)
-    result = {
-        "machine": asdict(describe_machine("shapely", "geopandas", "psycopg")),
-        "repeats": arguments.repeats,
-        "sizes": sizes,
-    }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    figures: list[Figure] = []
+    with served() as server:
+        for rows in arguments.rows:
+            side = round(rows**0.5)
+            dataset_id = load(server, side)
+            figures += measure(server, dataset_id, side * side, arguments.repeats)
+            server.execute("DROP TABLE parcels", "DELETE FROM geocrew.datasets")
+    write(RESULT, figures, arguments.repeats, "shapely", "geopandas", "psycopg", vertices=64)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ class Server:
             ).fetchone()
             assert row is not None
             while not (done := self._look(row[0])):
+                if private_mb(self.worker) == 0.0:
+                    raise RuntimeError("the worker has died")
                 threading.Event().wait(0.005)
         status, error, result, wall = done
         if status != "completed":

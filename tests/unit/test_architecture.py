@@ -10,9 +10,15 @@ import geocrew
 
 ROOT = Path(geocrew.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
-# The environment is read into Settings alone; the others write to it what C libraries read at start-up,
-# or hand it on to a process.
-ENVIRONMENT = {"settings.py", "worker/preload.py", "datasets/gdal.py"}
+# The environment is read into Settings alone, but for what systemd says there; the others write to it
+# what C libraries read at start-up, or hand it on to a process.
+ENVIRONMENT = {
+    "settings.py",
+    "worker/preload.py",
+    "worker/notify.py",
+    "ops/journal.py",
+    "datasets/gdal.py",
+}
 
 
 def _name(path: Path) -> str:

@@ -11,7 +11,7 @@ from geocrew.analyses.parts.spans import read_span
 BY_HAND = [
     ("2020", "2020-01-01", "2021-01-01"),
     ("0001", "0001-01-01", "0002-01-01"),
-    ("9999", "9999-01-01", "infinity"),
+    ("9999", "9999-01-01", "10000-01-01"),
     ("2020-Q1", "2020-01-01", "2020-04-01"),
     ("2019-Q4", "2019-10-01", "2020-01-01"),
     ("2020-02", "2020-02-01", "2020-03-01"),
@@ -20,7 +20,7 @@ BY_HAND = [
     ("2020-W01", "2019-12-30", "2020-01-06"),
     ("2020-W53", "2020-12-28", "2021-01-04"),
     ("2020-02-29", "2020-02-29", "2020-03-01"),
-    ("9999-12-31", "9999-12-31", "infinity"),
+    ("9999-12-31", "9999-12-31", "10000-01-01"),
 ]
 
 
@@ -29,7 +29,7 @@ def test_by_hand(label: str, since: str, until: str) -> None:
     span = read_span(label)
     assert span is not None
     assert (span.label, span.since) == (label, f"{since}T00:00:00")
-    assert span.until == (until if until == "infinity" else f"{until}T00:00:00")
+    assert span.until == (f"{until}T00:00:00")
 
 
 @pytest.mark.parametrize(

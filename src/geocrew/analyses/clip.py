@@ -7,13 +7,15 @@ or a crossing of their edges; a feature that only touches the boundary is droppe
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import shapely
 from pydantic import Field
 
-from geocrew.analyses.parts.overlay_job import cut, cut_by_dataset, read_source
+from geocrew.analyses.parts.overlay_job import Blade, cut, cut_by_dataset, open_source
 from geocrew.analyses.parts.overlay_layers import MaskLayer, open_mask
 from geocrew.analyses.parts.overlay_mask import PolygonMask
 from geocrew.analyses.parts.overlay_polygon import place_polygon
+from geocrew.analyses.parts.overlay_rows import find_extent
 from geocrew.analyses.parts.overlay_sql import one_polygon
 from geocrew.analysis import Analysis, Context, Product, VectorParams
 from geocrew.datasets.geojson import ClipGeometry, parse_clip_geometry
@@ -22,9 +24,13 @@ from geocrew.datasets.reference_systems import definition
 from geocrew.datasets.steady import watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
+from geocrew.kernels.arrays import Floats
 
 # A view repeats the polygon in its definition, three bytes of text for each of its own.
 _MOST_IN_VIEW = 20_000
+_LONGITUDE_LATITUDE = 4326
+# The extent tells what part of the polygon a projection must hold; degrees need no projection.
+_EVERYWHERE = np.array([-180.0, -90.0, 180.0, 90.0])
 
 
 class Params(VectorParams):
@@ -81,14 +87,24 @@ def run(params: Params, context: Context) -> Product:
 
 
 def _cut_by_polygon(params: Params, context: Context, layer: Layer, name: str) -> Product:
-    source = read_source(context, layer, params.on_invalid)
+    source = open_source(context, layer, params.on_invalid)
     polygon = parse_clip_geometry(params.clip_geometry or {})
-    extent = source.rows.extent()
-    if extent is not None:
-        polygon = place_polygon(polygon, definition(context.connection, layer.srid) or "", extent)
+    if not layer.geographic:
+        extent = find_extent(context.connection, source.features)
+        polygon = _place(context, layer, polygon, extent)
+    elif layer.srid != _LONGITUDE_LATITUDE:
+        polygon = _place(context, layer, polygon, _EVERYWHERE)
     _check_size(params, int(shapely.get_num_coordinates(polygon)))
     ewkb = str(shapely.to_wkb(shapely.set_srid(polygon, layer.srid), hex=True, include_srid=True))
-    return cut("clip", params, context, source, PolygonMask(polygon), one_polygon(ewkb), {}, name)
+    blade = Blade(PolygonMask(polygon), lambda _features: one_polygon(ewkb))
+    return cut("clip", params, context, source, blade, name)
+
+
+def _place(context: Context, layer: Layer, polygon: Any, extent: Floats | None) -> Any:
+    """Return the polygon in the layer's system; where the layer has no extent nothing is to be cut."""
+    if extent is None:
+        return polygon
+    return place_polygon(polygon, definition(context.connection, layer.srid) or "", extent)
 
 
 def _check_size(params: Params, positions: int) -> None:

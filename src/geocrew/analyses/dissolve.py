@@ -16,18 +16,21 @@ from geocrew.analyses.parts.groups import Grouping, by_field, by_list, by_nothin
 from geocrew.analyses.parts.groups_aggregates import Aggregate, Function, find_aggregates
 from geocrew.analyses.parts.groups_census import count_rows, merged_geometry, name_failed
 from geocrew.analyses.parts.groups_select import FEATURE_COUNT, Groups
-from geocrew.analyses.parts.groups_shapes import Unions
+from geocrew.analyses.parts.groups_shapes import InvalidShapeFoundError, Unions
+from geocrew.analyses.parts.groups_unchecked import take_unchecked
 from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes
 from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.staging import SCHEMA
+from geocrew.datasets.staging import SCHEMA, clear
 from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
 Mode = Literal["all", "field", "custom"]
+
+_MERGING = (0.2, 0.8)  # shares of the work that merging begins and ends with
 
 
 def _as_text(value: Any) -> Any:
@@ -153,32 +156,58 @@ def _group(params: Params, layer: Layer) -> Grouping:
 
 
 def run(params: Params, context: Context) -> Product:
-    """Sum values up in PostgreSQL, merge shapes here, and let the server join the two."""
+    """Sum values up in PostgreSQL, merge shapes here, and let the server join the two.
+
+    A table's shapes are taken for valid until one is met that is not; then all starts anew.
+    """
     layer, grouping, aggregates = check(params, context.connection, context.user_id)
     with watched(layer):
-        return _run(params, context, layer, grouping, aggregates)
+        reached = 0.0
+        if params.output_mode == "static" and params.on_invalid != "fail":
+            unchecked = take_unchecked(context.connection, layer)
+            if unchecked is not None:
+                try:
+                    return _run(params, context, layer, unchecked, (grouping, aggregates))
+                except InvalidShapeFoundError as found:
+                    reached = _MERGING[0] + (_MERGING[1] - _MERGING[0]) * found.share
+                    clear(context.connection, context.staging)
+        context.progress(reached, "checking shapes")
+        features = prepare(context.connection, layer, context.staging, params.on_invalid)
+        return _run(params, context, layer, features, (grouping, aggregates), reached, checked=True)
 
 
 def _run(
-    params: Params, context: Context, layer: Layer, grouping: Grouping, aggregates: list[Aggregate]
+    params: Params,
+    context: Context,
+    layer: Layer,
+    features: Features,
+    asked: tuple[Grouping, list[Aggregate]],
+    reached: float = 0.0,
+    *,
+    checked: bool = False,
 ) -> Product:
+    """Make the product; progress goes from `reached` to 1."""
+
+    def tell(share: float, message: str = "merging shapes") -> None:
+        context.progress(reached + (1 - reached) * share, message)
+
     connection = context.connection
-    context.progress(0.0, "checking shapes")
-    features = prepare(connection, layer, context.staging, params.on_invalid)
     shape = merged_geometry(connection, features, params.multipart)
-    groups = Groups(features, grouping, aggregates, shape, params.multipart)
+    groups = Groups(features, *asked, shape, params.multipart)
     with steady(connection):
         features.check_unchanged(connection)
-        context.progress(0.1, "summing up the groups")
+        tell(0.1, "summing up the groups")
         counts = count_rows(connection, groups)
-        groups_shapes.list_groups(context, groups)
+        groups_shapes.list_groups(context, groups, boxes=params.output_mode == "view")
     unions = Unions()
     if params.output_mode == "static":
-        unions = groups_shapes.unite_groups(context, groups, 0.2, 0.8)
+        unions = groups_shapes.unite_groups(
+            context, groups, checked, lambda s: tell(_MERGING[0] + (_MERGING[1] - _MERGING[0]) * s)
+        )
         select = groups_shapes.output(context, groups)
     else:
         select = replace(groups, features=features.for_view(layer)).view()
-    context.progress(0.8, "writing")
+    tell(_MERGING[1], "writing")
     staged = build(connection, context.staging, params.output_mode, select)
     return Product(
         staged=staged,

@@ -17,9 +17,10 @@ from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
-from geocrew.analyses.parts.rows import Rows, read_rows
-from geocrew.analyses.parts.static import Computed, build_static
+from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
+from geocrew.analyses.parts.static import build_static, spread
 from geocrew.analysis import Analysis, Context, Product, balance, notes
+from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
@@ -121,6 +122,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
         name=f"Hot spots of {params.value_field} in {layer.dataset.name}",
         counts=counts,
         described=features.layer if staged.kind == "view" else None,
+        summary=summary_of(features, rows) if staged.kind == "table" else None,
     )
 
 
@@ -164,22 +166,14 @@ def _build_static(
     context: Context, features: Features, rows: Rows, scores: Scores, correction: Correction
 ) -> Staged:
     """Send the scores to the server and join them to the rows they were read from."""
-    no_p = np.full(scores.z.shape, np.nan)
-    computed = Computed(
-        {
-            "gi_z": ("float8", scores.z),
-            "gi_p": ("float8", scores.p),
-            "gi_p_adjusted": ("float8", scores.p_adjusted),
-            "gi_p_perm": ("float8", no_p if scores.p_perm is None else scores.p_perm),
-            "neighbors": ("int4", scores.neighbors),
-        },
-        "gi_z float8, gi_p float8, gi_p_adjusted float8, gi_p_perm float8, neighbors int4",
-        "SELECT row, version, NULLIF(gi_z, 'NaN') AS gi_z, NULLIF(gi_p, 'NaN') AS gi_p,"
-        " NULLIF(gi_p_adjusted, 'NaN') AS gi_p_adjusted, NULLIF(gi_p_perm, 'NaN') AS gi_p_perm,"
-        " NULLIF(neighbors, -1) AS neighbors",
-    )
+    results: dict[str, Array] = {"gi_z": scores.z, "gi_p": scores.p, "neighbors": scores.neighbors}
+    if correction == "fdr":
+        results["gi_p_adjusted"] = scores.p_adjusted
+    if scores.p_perm is not None:
+        results["gi_p_perm"] = scores.p_perm
+    results = {name: spread(rows, values) for name, values in results.items()}
     columns = gi_star.result_columns(correction, scores.p_perm is not None)
-    return build_static(context, features, rows, computed, columns, gi_star.bin_join(correction))
+    return build_static(context, features, rows, results, columns, gi_star.bin_join(correction))
 
 
 def _view_results(features: Features, rule: Rule, field: DataField, correction: Correction) -> Results:

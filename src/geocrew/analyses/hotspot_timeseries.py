@@ -15,24 +15,31 @@ from geocrew.analyses.parts.fit import fit_rule
 from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
-from geocrew.analyses.parts.period_lists import MOST, find_outside, find_periods, list_labels
+from geocrew.analyses.parts.period_lists import (
+    MOST,
+    check_periods,
+    find_periods,
+    list_labels,
+    name_outside,
+)
 from geocrew.analyses.parts.period_rows import PeriodRows, read_period_rows
 from geocrew.analyses.parts.period_scores import Scores, score_periods, warnings_of
 from geocrew.analyses.parts.period_sql import result_columns, view_results
 from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
-from geocrew.analyses.parts.trend import NO_PATTERN, Trends, find_trends
+from geocrew.analyses.parts.rows import summary_of
+from geocrew.analyses.parts.static import build_static
+from geocrew.analyses.parts.trend import Trends, find_trends
 from geocrew.analysis import Analysis, Column, Context, Product, balance, notes
-from geocrew.datasets.arrays import write_arrays
+from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import GEOMETRY, Results, select_rows
+from geocrew.datasets.output import GEOMETRY, select_rows
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import watched
 from geocrew.db import Connection
-from geocrew.errors import InvalidParameters
 
 PERIOD = Column("period", "text", "the period of the row")
 
@@ -105,23 +112,12 @@ def check(params: Params, connection: Connection, user_id: int) -> Subject:
     """Return what the parameters name; raises UserError where that is not fit."""
     layer = open_layer(connection, params.dataset_id, user_id)
     field = layer.number_field("value_field", params.value_field)
-    time = _any_field(layer, "time_field", params.time_field)
-    location = params.location_field and _any_field(layer, "location_field", params.location_field)
+    time = layer.any_field("time_field", params.time_field)
+    location = params.location_field and layer.any_field("location_field", params.location_field)
     if params.output_mode != "static":
         row_of(layer, "s")
     timing = timing_of(layer, time, params.time_periods, params.time_step)
     return Subject(layer, field, rule_of(params, connection, layer), timing, location or None)
-
-
-def _any_field(layer: Layer, parameter: str, name: str) -> DataField:
-    """Return the field `name`; raises InvalidParameters that lists those there are."""
-    for each in layer.fields:
-        if each.name == name:
-            return each
-    names = ", ".join(each.name for each in layer.fields if each.type != "geometry")
-    raise InvalidParameters(
-        [f'{parameter} "{name}" is not in {layer.described}; fields: {names or "none"}']
-    )
 
 
 def run(params: Params, context: Context) -> Product:
@@ -137,9 +133,13 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     features = prepare(connection, layer, context.staging, params.on_invalid)
     context.progress(0.1, "finding periods")
     labels = find_periods(connection, features, timing)
-    outside, dropped = find_outside(connection, features, timing, labels)
+    timing = timing.fixed(labels)
     context.progress(0.15, "reading")
-    rows = read_period_rows(connection, features, subject.field, timing, labels, subject.location)
+    found = read_period_rows(connection, features, subject.field, timing, labels, subject.location)
+    check_periods(connection, features, timing, labels, found.step)
+    rows = found.inside()
+    outside = len(found.row) - len(rows.row)
+    dropped = name_outside(connection, features, timing, labels) if outside else []
     rule = fit_rule(subject.rule, connection, features, rows)
     context.progress(0.3, "summing over neighbours")
     scores = score_periods(
@@ -157,7 +157,9 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         described = None
     else:
         view = features.for_view(layer)
-        results = view_results(view, rule, subject.field, timing, subject.location, params.correction)
+        results = view_results(
+            view, rule, subject.field, subject.timing, subject.location, params.correction
+        )
         staged = build(connection, context.staging, params.output_mode, select_rows(view, results))
         described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
@@ -167,7 +169,13 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     counts["rows_in"] += outside
     counts |= {"dropped_outside": outside, "dropped": [*counts["dropped"], *dropped][:1000]}
     name = f"Hot spots of {params.value_field} in {layer.dataset.name} over {len(labels)} periods"
-    return Product(staged=staged, name=name, counts=counts, described=described)
+    return Product(
+        staged=staged,
+        name=name,
+        counts=counts,
+        described=described,
+        summary=summary_of(features, rows) if staged.kind == "table" else None,
+    )
 
 
 def _build_static(
@@ -180,51 +188,24 @@ def _build_static(
     correction: Correction,
 ) -> Staged:
     """Send the scores to the server and join them to the rows they were read from."""
-    connection, table = context.connection, context.staging.relation("scores")
-    connection.execute(
-        compose(
-            "CREATE UNLOGGED TABLE {table} (row tid, version xid, step int8, gi_z float8, gi_p float8,"
-            " gi_p_adjusted float8, neighbors int4, trend_z float8, trend_p float8, pattern int2)",
-            table=table,
-        )
-    )
-    write_arrays(
-        connection,
-        table,
-        {
-            "row": ("tid", rows.row),
-            "version": ("xid", rows.version),
-            "step": ("int8", rows.step),
-            "gi_z": ("float8", scores.z),
-            "gi_p": ("float8", scores.p),
-            "gi_p_adjusted": ("float8", scores.p_adjusted),
-            "neighbors": ("int4", scores.neighbors),
-            "trend_z": ("float8", trends.z),
-            "trend_p": ("float8", trends.p),
-            "pattern": ("int2", trends.pattern),
-        },
-    )
-    connection.execute(compose("ANALYZE {table}", table=table))
+    results: dict[str, Array] = {
+        "step": rows.step,
+        "gi_z": scores.z,
+        "gi_p": scores.p,
+        "neighbors": scores.neighbors,
+        "trend_z": trends.z,
+        "trend_p": trends.p,
+        "pattern": trends.pattern,
+    }
+    if correction == "fdr":
+        results["gi_p_adjusted"] = scores.p_adjusted
     joins = compose(
-        "JOIN (SELECT row, version, step, NULLIF(gi_z, 'NaN') AS gi_z, NULLIF(gi_p, 'NaN') AS gi_p,"
-        " NULLIF(gi_p_adjusted, 'NaN') AS gi_p_adjusted, NULLIF(neighbors, -1) AS neighbors,"
-        " NULLIF(trend_z, 'NaN') AS trend_z, NULLIF(trend_p, 'NaN') AS trend_p,"
-        " NULLIF(pattern, {no_pattern}) AS pattern FROM {table}"
-        ") AS r ON r.row = s.ctid AND r.version = s.xmin {bins}"
-        " CROSS JOIN LATERAL (SELECT r.trend_z, r.trend_p, r.pattern) AS t"
+        "{bins} CROSS JOIN LATERAL (SELECT r.trend_z, r.trend_p, r.pattern) AS t"
         " JOIN ({listed}) AS during ON during.step = r.step",
-        no_pattern=NO_PATTERN,
-        table=table,
         bins=gi_star.bin_join(correction),
         listed=list_labels(labels),
     )
-    select = select_rows(features, Results(result_columns(correction), joins))
-    with connection.transaction():
-        staged = build(connection, context.staging, "static", select)
-        features.check_unchanged(connection)
-    if staged.rows != len(rows.row):
-        raise features.changed()
-    return staged
+    return build_static(context, features, rows, results, result_columns(correction), joins)
 
 
 def _scope(context: Context, features: Features, timing: Timing, labels: tuple[str, ...]) -> Layer:

@@ -1,26 +1,25 @@
 """Nearest: for each feature of one dataset the nearest of another, and how far they are apart.
 
-Planar as ST_Distance measures, on degrees along geodesics of WGS84. Exact: an index only bounds the
-reach within which the nearest must lie, all within are measured, and ties go by the target's id.
+Planar as ST_Distance measures (never with Z), on degrees along geodesics of WGS84. Exact: an index only
+bounds the reach within which the nearest must lie, all within are measured; ties go by the target's id.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyproj
 from pydantic import Field
 
 from geocrew.analyses.parts.nearest_output import COLUMNS, Geometry, pair_results
 from geocrew.analyses.parts.nearest_pairs import (
-    count_places,
+    Finder,
+    Pairs,
     list_unmatched,
     measure_pairs,
-    store_pairs,
 )
 from geocrew.analyses.parts.nearest_sql import Search, pairs_select
-from geocrew.analyses.parts.nearest_targets import defined_targets, prepare_targets
+from geocrew.analyses.parts.nearest_targets import defined_targets
+from geocrew.analyses.parts.nearest_unit import unit_in_words
 from geocrew.analysis import Analysis, Context, Product, VectorParams, notes
-from geocrew.datasets import reference_systems
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
@@ -31,10 +30,9 @@ from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
 from geocrew.datasets.units import DistanceUnit, measured
+from geocrew.datasets.unprojected import attempted, set_aside
 from geocrew.db import Connection
 from geocrew.errors import UserError
-
-_UNITS = {"m": "metres", "km": "kilometres", "ft": "feet", "mi": "miles"}
 
 
 class Params(VectorParams):
@@ -92,7 +90,7 @@ def check(params: Params, connection: Connection, user_id: int) -> Plan:
         same=params.source_dataset_id == params.target_dataset_id,
     )
     alignment = in_srid_of(connection, source, target)
-    unit = _unit_in_words(connection, source, params.distance_unit)
+    unit = unit_in_words(connection, source, params.distance_unit)
     return Plan(source, target, alignment, search, unit)
 
 
@@ -109,25 +107,28 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
     with steady(connection):
         for side in (source, target):
             side.features.check_unchanged(connection)
-        context.progress(0.1, "preparing targets")
-        sources = count_places(connection, source)[0]
-        targets = prepare_targets(connection, context.staging, target, search.geographic, sources)
 
-        among = "" if targets.pieces is None else " among pieces of big shapes"
+        def show(share: float, message: str) -> None:
+            context.progress(0.1 + 0.6 * share, message)
 
-        def show(share: float) -> None:
-            context.progress(0.15 + 0.55 * share, f"searching the nearest{among}")
-
-        pairs = store_pairs(connection, context.staging, source, targets, search, show)
+        finder = Finder(connection, context.staging, source, target, search, show)
+        nowhere: list[dict[str, Any]] = []
+        pairs = attempted(connection, finder.find)
+        if pairs is None:
+            context.progress(0.1, "looking for targets that cannot be transformed")
+            target, nowhere = set_aside(connection, context.staging, target, "2")
+            _check_view(params, plan, nowhere)
+            pairs = replace(finder, target=target).find()
         counts = _counts(params, connection, plan, source, target, pairs)
+        counts["targets"] |= _failed_targets(params, counts["targets"], nowhere)
         context.progress(0.7, "writing")
-        static = _results(params, search, source, target, pairs, compose(""))
+        static = _results(params, search, source, target, pairs.table, compose(""))
         staged, described = _build(params, context, plan, source, target, static)
     nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
     return Product(
         staged=staged,
         name=f"Nearest neighbours in {plan.source.dataset.name}" if search.same else nearest,
-        counts=counts | {"notes": _notes(params, source, target)},
+        counts=counts | {"notes": _notes(params, source, target, len(nowhere))},
         described=described,
     )
 
@@ -199,19 +200,18 @@ def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> 
 
 
 def _counts(
-    params: Params, connection: Connection, plan: Plan, source: Side, target: Side, pairs: Expression
+    params: Params, connection: Connection, plan: Plan, source: Side, target: Side, pairs: Pairs
 ) -> dict[str, Any]:
     """Return the counts; each source counts once in the balance, however many targets it has."""
-    kept, empty = count_places(connection, source)
-    others, others_empty = count_places(connection, target)
-    matched, measures = measure_pairs(connection, pairs)
+    kept, empty = pairs.sources.kept, pairs.sources.empty
+    matched, measures = measure_pairs(connection, pairs.table)
     repaired, skipped = source.features.mending
     target_repaired, target_skipped = target.features.mending
     unmatched = kept - empty - matched
     dropped = list(source.features.dropped)
-    if not params.keep_unmatched:
+    if matched < kept and not params.keep_unmatched:
         reach = "" if params.max_distance is None else f" within {params.max_distance:g} {plan.unit}"
-        dropped += list_unmatched(connection, source, pairs, f"no target{reach}")
+        dropped += list_unmatched(connection, source, pairs.table, f"no target{reach}")
     return {
         "n": kept - empty,
         "n_matched": matched,
@@ -220,8 +220,8 @@ def _counts(
         **measures,
         "distance_unit": plan.unit,
         "targets": {
-            "n": others - others_empty,
-            "n_empty": others_empty,
+            "n": pairs.targets.kept - pairs.targets.empty,
+            "n_empty": pairs.targets.empty,
             "n_repaired": target_repaired,
             "n_skipped": target_skipped,
         },
@@ -237,11 +237,43 @@ def _counts(
     }
 
 
-def _notes(params: Params, source: Side, target: Side) -> list[str]:
+def _failed_targets(
+    params: Params, targets: dict[str, Any], nowhere: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Count the targets that cannot be transformed apart from those without a place."""
+    if not nowhere:
+        return {"failed": 0}
+    kind = "n_skipped" if params.on_invalid == "skip" else "n_empty"
+    return {kind: targets[kind] - len(nowhere), "failed": len(nowhere), "dropped": nowhere}
+
+
+def _notes(params: Params, source: Side, target: Side, nowhere: int) -> list[str]:
     said = notes(source.features, params.output_mode)
-    if target.features.lost:
-        said.append(f"{target.features.lost} invalid targets could not be repaired and match nothing")
+    lost = target.features.lost - nowhere
+    if lost:
+        said.append(f"{lost} invalid targets could not be repaired and match nothing")
+    if nowhere:
+        srid = source.features.layer.srid
+        said.append(f"{nowhere} targets have no place in SRID {srid} and match nothing")
+    if target.features.geometry.linearises:
+        said.append("curves of the targets were measured as short straight lines")
+    if params.output_mode == "view" and source.features.layer.geographic:
+        said.append(
+            "in degrees the view compares each source with the box of every target whenever it is read:"
+            ' for more than some thousands of each, output_mode "materialized_view" is the better choice'
+        )
     return said
+
+
+def _check_view(params: Params, plan: Plan, nowhere: list[dict[str, Any]]) -> None:
+    """Refuse a view that could not be read, for PostgreSQL would raise for these rows each time."""
+    if params.output_mode != "static":
+        ids = ", ".join(str(each["id"]) for each in nowhere[:10])
+        raise UserError(
+            f"{plan.target.described} has {len(nowhere)} shapes that have no place in SRID"
+            f" {plan.source.srid}, the first with id {ids}, so a view could not be read;"
+            ' mend them, or choose output_mode "static"'
+        )
 
 
 def _check_names(layer: Layer) -> None:
@@ -250,18 +282,6 @@ def _check_names(layer: Layer) -> None:
             f"{layer.described} has no unique key, so a view cannot tell its rows apart; "
             'choose output_mode "static"'
         )
-
-
-def _unit_in_words(connection: Connection, layer: Layer, unit: DistanceUnit) -> str:
-    if unit in _UNITS:
-        return _UNITS[unit]
-    if layer.geographic:
-        return _UNITS["m"]
-    definition = reference_systems.definition(connection, layer.srid)
-    if definition is None:
-        return "the unit of the coordinates"
-    name = str(pyproj.CRS.from_user_input(definition).axis_info[0].unit_name)
-    return _UNITS["m"] if name == "metre" else name
 
 
 ANALYSIS = Analysis(

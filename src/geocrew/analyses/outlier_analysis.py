@@ -14,9 +14,9 @@ from pydantic import Field
 from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
+from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes
 from geocrew.datasets.build import Staged, build
-from geocrew.datasets.census import take_census
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
@@ -25,6 +25,7 @@ from geocrew.datasets.output import Results, select_rows
 from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
+from geocrew.kernels.spread import Spread, by_deviation, by_median
 
 Method = Literal["zscore", "mad", "local_moran"]
 
@@ -116,6 +117,11 @@ _MOMENTS: dict[str, LiteralString] = {
             FROM (SELECT *, mad > GREATEST(mean_ad, 1e-18) * 1e-290 AS spreads FROM spread) AS judged
         ) """,
 }
+# A table is filled under the snapshot that was measured, so what was found stands for how it is found.
+_MEASURED: LiteralString = (
+    "WITH moments AS (SELECT {centre}::float8 AS centre, {rest}::float8 AS rest,"
+    " {scale}::float8 AS scale) "
+)
 # A quotient may leave the range of float8 no more than a square: what is below 1e-290 of the scale is 0.
 _SCORE: LiteralString = (
     "CASE WHEN NOT {hollow} THEN"
@@ -159,19 +165,43 @@ def run(params: Params, context: Context) -> Product:
 def _score_values(
     params: Params, context: Context, layer: Layer, features: Features, field: DataField
 ) -> tuple[Staged, int, dict[str, Any]]:
-    """Score every row in PostgreSQL, where two passes over one column are fastest."""
+    """Score every row in PostgreSQL, by a spread that is measured here."""
     connection = context.connection
     with steady(connection):
         features.check_unchanged(connection)
-        context.progress(0.2, "measuring the spread of the values")
-        census = take_census(connection, features, field)
-        moments = _measure(connection, features, field, params)
-        context.progress(0.5, "scoring the rows")
-        read = features if params.output_mode == "static" else features.for_view(layer)
-        select = select_rows(read, _results(read, field, params))
+        context.progress(0.1, "measuring the spread of the values")
+        values = read_values(connection, features, field)
+        spread = _measure(values, params)
+        context.progress(0.3, "scoring the rows")
+        static = params.output_mode == "static"
+        read = features if static else features.for_view(layer)
+        moments = _numbers(spread) if static else _moments(read, field, params)
+        hollow = compose("false") if static and not values.hollow.any() else read.hollow("s")
+        select = select_rows(read, _results(field, params, moments, hollow))
         staged = build(connection, context.staging, params.output_mode, select)
-        outliers = _count_outliers(connection, read, field, params)
-    return staged, census.rows, census.counts() | moments | {"n_outliers": outliers}
+        outliers = _count_outliers(connection, context.staging.relation("out"))
+    counts = {
+        _CENTRES[params.method]: spread.centre + spread.rest,
+        "scale": spread.scale_name,
+        "scale_value": spread.scale,
+        "n_outliers": outliers,
+    }
+    return staged, values.value.size, values.counts() | counts
+
+
+def _measure(values: Values, params: Params) -> Spread:
+    """Return centre and scale; raises UserError where there is no spread."""
+    usable, where = values.usable(), _where(params)
+    if usable.size < 2:
+        raise UserError(f"{where} has {usable.size} usable values; outliers need at least 2")
+    spread = (by_deviation if params.method == "zscore" else by_median)(usable)
+    if not spread.scale > 0:
+        raise UserError(f"{where} is constant ({spread.centre:g}): no value is unlike the rest")
+    return spread
+
+
+def _numbers(spread: Spread) -> Expression:
+    return compose(_MEASURED, centre=spread.centre, rest=spread.rest, scale=spread.scale)
 
 
 def _moments(features: Features, field: DataField, params: Params) -> Expression:
@@ -184,55 +214,30 @@ def _moments(features: Features, field: DataField, params: Params) -> Expression
     )
 
 
-def _results(features: Features, field: DataField, params: Params) -> Results:
-    """Define the result: what a view is, and what a table is filled with."""
+def _results(field: DataField, params: Params, moments: Expression, hollow: Expression) -> Results:
+    """Define the result over `moments`, the CTE of that name, and what a row with no place is."""
     apart = compose("({value} - m.centre - m.rest)", value=field.number("s"))
-    score = compose(_SCORE, hollow=features.hollow("s"), apart=apart)
+    score = compose(_SCORE, hollow=hollow, apart=apart)
     return Results(
-        ctes=_moments(features, field, params),
-        joins=compose("LEFT JOIN moments AS m ON true"),
+        ctes=moments,
+        # OFFSET 0: the score is computed once, not for each of its two columns.
+        joins=compose(
+            "LEFT JOIN moments AS m ON true CROSS JOIN LATERAL (SELECT {score} AS score OFFSET 0) AS r",
+            score=score,
+        ),
         columns=[
-            ("outlier_score", score),
-            (
-                "is_outlier",
-                compose("abs({score}) > {threshold}", score=score, threshold=params.threshold),
-            ),
+            ("outlier_score", compose("r.score")),
+            ("is_outlier", compose("abs(r.score) > {threshold}", threshold=params.threshold)),
         ],
     )
-
-
-def _measure(
-    connection: Connection, features: Features, field: DataField, params: Params
-) -> dict[str, Any]:
-    """Return centre and scale as results name them; raises UserError where there is no spread."""
-    query = compose(
-        "{moments} SELECT n, centre + rest, scale, scale_name FROM moments",
-        moments=_moments(features, field, params),
-    )
-    row = connection.execute(query).fetchone()
-    where = _where(params)
-    if row is None or row[0] < 2:
-        raise UserError(f"{where} has {row[0] if row else 0} usable values; outliers need at least 2")
-    _, centre, scale, scale_name = row
-    if not scale > 0:
-        raise UserError(f"{where} is constant ({centre:g}): no value is unlike the rest")
-    return {_CENTRES[params.method]: centre, "scale": scale_name, "scale_value": scale}
 
 
 def _where(params: Params) -> str:
     return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
 
 
-def _count_outliers(connection: Connection, features: Features, field: DataField, params: Params) -> int:
-    results = _results(features, field, params)
-    query = compose(
-        "{ctes} SELECT count(*) FROM {rows} {joins} WHERE {is_outlier} AND {kept}",
-        ctes=results.ctes,
-        rows=features.rows("s"),
-        joins=results.joins,
-        is_outlier=results.columns[1][1],
-        kept=features.kept("s"),
-    )
+def _count_outliers(connection: Connection, relation: Expression) -> int:
+    query = compose("SELECT count(*) FROM {relation} WHERE is_outlier", relation=relation)
     row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
 

@@ -15,7 +15,7 @@ from geocrew.analyses.parts.raster_cut import Tally, cut
 from geocrew.analyses.parts.raster_place import Grid, place
 from geocrew.analysis import Analysis, Context, Product
 from geocrew.analysis import Params as AnyParams
-from geocrew.datasets import catalog, rasters, reference_systems
+from geocrew.datasets import catalog, raster_cog, rasters, reference_systems
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.geojson import ClipGeometry, parse_clip_geometry
 from geocrew.datasets.raster_scratch import Frame, scratch
@@ -114,7 +114,7 @@ def run(params: Params, context: Context) -> Product:
     try:
         frame, void, tally = _cut(params, context, source, shape, path, scratch_path)
         context.progress(0.6, "writing the file")
-        rasters.write(
+        raster_cog.finish(
             scratch_path, target, lambda share: context.progress(0.6 + 0.35 * share, "writing the file")
         )
         staged = _describe(context.connection, source, target)

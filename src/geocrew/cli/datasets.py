@@ -164,30 +164,16 @@ def refresh(
 
     Prints the number of the job. Exit codes with --wait: 0 completed, 3 failed, 4 cancelled.
     """
-    from geocrew.cli.run import show_result
     from geocrew.cli.session import opened
-    from geocrew.cli.waiting import exit_code, look, warn_of_missing_workers
-    from geocrew.cli.waiting import wait as wait_for
+    from geocrew.cli.waiting import follow
     from geocrew.datasets import catalog
     from geocrew.submit import submit
 
     with opened("refresh") as session:
-        connection = session.connection
-        dataset = catalog.find(connection, reference)
-        job_id = submit(connection, "refresh_view", {"dataset_id": dataset.id})
-        if wait:
-            notice(f"job {job_id}")
-            jobs = wait_for(connection, session.settings, [job_id])
-        else:
-            jobs = look(connection, [job_id])
-            warn_of_missing_workers(connection, session.settings, jobs)
-    if as_json:
-        emit(jobs[0])
-    elif wait:
-        show_result(jobs[0])
-    else:
-        say(str(job_id))
-    raise typer.Exit(exit_code(jobs) if wait else 0)
+        dataset = catalog.find(session.connection, reference)
+        job_id = submit(session.connection, "refresh_view", {"dataset_id": dataset.id})
+        code = follow(session, job_id, wait=wait, as_json=as_json)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -70,6 +70,23 @@ def show(job_id: JobId, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def why(job_id: JobId, as_json: AsJson = False) -> None:
+    """Tell why a job is not running yet, or not over yet."""
+    from geocrew.cli.session import opened
+    from geocrew.ops.why import explain
+    from geocrew.queue import observe
+
+    with opened("jobs") as session:
+        status = observe.get(session.connection, job_id).status
+        causes = explain(session.connection, session.settings, job_id)
+    if as_json:
+        emit({"id": job_id, "status": status, "causes": causes})
+        return
+    for each in causes:
+        say(f"job {job_id} is {status}: {each.message}")
+
+
+@app.command()
 def log(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is over.")] = False,
@@ -110,8 +127,7 @@ def cancel(
     A queued one ends at once, a running one as soon as its worker hears of it.
     """
     from geocrew.cli.session import opened
-    from geocrew.cli.waiting import look
-    from geocrew.cli.waiting import wait as wait_for
+    from geocrew.cli.waiting import look, wait_for
     from geocrew.queue import produce
 
     with opened("jobs") as session:
@@ -154,8 +170,7 @@ def wait(
     Exits with 3 if any failed, else with 4 if any was cancelled.
     """
     from geocrew.cli.session import opened
-    from geocrew.cli.waiting import exit_code
-    from geocrew.cli.waiting import wait as wait_for
+    from geocrew.cli.waiting import exit_code, wait_for
 
     with opened("jobs") as session:
         jobs = wait_for(session.connection, session.settings, job_ids)

@@ -1,17 +1,11 @@
 """`geocrew run`: check parameters, enqueue, and wait where asked to."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from geocrew.cli import exits
-from geocrew.cli.job_page import result_pairs
 from geocrew.cli.options import AsJson
-from geocrew.cli.output import emit, notice, pairs, say
-
-if TYPE_CHECKING:
-    from geocrew.queue.job import Job
 
 _TEN_YEARS = 3.2e8
 
@@ -51,8 +45,7 @@ def run(
     from geocrew import analyses
     from geocrew.cli.session import opened
     from geocrew.cli.values import read_values
-    from geocrew.cli.waiting import exit_code, look, warn_of_missing_workers
-    from geocrew.cli.waiting import wait as wait_for
+    from geocrew.cli.waiting import follow
     from geocrew.submit import submit
 
     if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
@@ -69,26 +62,5 @@ def run(
             timeout=None if timeout is None else timedelta(seconds=timeout),
             idempotency_key=idempotency_key,
         )
-        if wait:
-            notice(f"job {job_id}")
-            jobs = wait_for(connection, session.settings, [job_id])
-        else:
-            jobs = look(connection, [job_id])
-            warn_of_missing_workers(connection, session.settings, jobs)
-    if as_json:
-        emit(jobs[0])
-    elif wait:
-        show_result(jobs[0])
-    else:
-        say(str(job_id))
-    raise typer.Exit(exit_code(jobs) if wait else exits.OK)
-
-
-def show_result(job: "Job") -> None:
-    """Print what a job that is over has to show."""
-    if job.status == "completed":
-        pairs(result_pairs(job.result or {}))
-    elif job.status == "failed":
-        notice(f"job {job.id} failed: {job.error_message}")
-    else:
-        notice(f"job {job.id} was cancelled")
+        code = follow(session, job_id, wait=wait, as_json=as_json)
+    raise typer.Exit(code)

@@ -7,16 +7,35 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from geocrew.cli import exits
-from geocrew.cli.output import clean, console, notice
+from geocrew.cli.job_page import result_pairs
+from geocrew.cli.output import clean, console, emit, notice, pairs, say
 from geocrew.queue.job import FINAL, Job
 
 if TYPE_CHECKING:
+    from geocrew.cli.session import Session
     from geocrew.db import Connection
     from geocrew.settings import Settings
 
 Show = Callable[[Job], None]
 # A job may be over in 20 ms; nobody looks oftener than twice a second at one that takes minutes.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+
+
+def follow(session: "Session", job_id: int, *, wait: bool, as_json: bool) -> int:
+    """Print a new job's number, or with `wait` its progress and its result; returns the exit code."""
+    if wait:
+        notice(f"job {job_id}")
+        jobs = wait_for(session.connection, session.settings, [job_id])
+    else:
+        jobs = look(session.connection, [job_id])
+        warn_of_missing_workers(session.connection, session.settings, jobs)
+    if as_json:
+        emit(jobs[0])
+    elif wait:
+        _show_result(jobs[0])
+    else:
+        say(str(job_id))
+    return exit_code(jobs) if wait else exits.OK
 
 
 def watch(
@@ -45,7 +64,7 @@ def look(connection: "Connection", job_ids: Sequence[int]) -> list[Job]:
     return [observe.get(connection, each) for each in job_ids]
 
 
-def wait(connection: "Connection", settings: "Settings", job_ids: Sequence[int]) -> list[Job]:
+def wait_for(connection: "Connection", settings: "Settings", job_ids: Sequence[int]) -> list[Job]:
     """Show progress on standard error until the jobs are over; Ctrl-C leaves them running."""
     warn_of_missing_workers(connection, settings, look(connection, job_ids))
     try:
@@ -79,6 +98,16 @@ def exit_code(jobs: Sequence[Job]) -> int:
     if "failed" in statuses:
         return exits.FAILED
     return exits.CANCELLED if "cancelled" in statuses else exits.OK
+
+
+def _show_result(job: Job) -> None:
+    """Print what a job that is over has to show."""
+    if job.status == "completed":
+        pairs(result_pairs(job.result or {}))
+    elif job.status == "failed":
+        notice(f"job {job.id} failed: {job.error_message}")
+    else:
+        notice(f"job {job.id} was cancelled")
 
 
 @contextmanager

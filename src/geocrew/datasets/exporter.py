@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from geocrew.datasets import rasters, reference_systems, writers
+from geocrew.datasets import raster_cog, reference_systems, writers
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.reading import reading
 from geocrew.db import Connection
@@ -38,7 +38,7 @@ def export(
         partial.mkdir()
         written = partial / f"export{path.suffix.lower()}"
         rows = _write(connection, dataset, written, raster_dir)
-        rasters.flush(written)
+        raster_cog.flush(written)
         written.replace(path)
     except OSError as error:
         raise UserError(f'"{path}" cannot be written: {error}') from error

@@ -23,6 +23,7 @@ Dropped = tuple[dict[str, Any], ...]
 
 _SQL = "geocrew.datasets.sql"
 _LISTED = 1000
+_COLLECTION = 7  # shapely's type id of GeometryCollection
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,8 @@ class Features:
         return SourceChanged(f"{self.layer.described} was changed while the job was reading it")
 
 
-def prepare(
-    connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid, part: str = ""
-) -> Features:
-    """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
+def take_rows(connection: Connection, layer: Layer, workshop: Staging, part: str = "") -> Features:
+    """Make `layer` addressable and look at no shape: for who checks those that matter by himself.
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
     copied to the workshop first. `part` tells a second layer's relations there from the first's.
@@ -144,11 +143,22 @@ def prepare(
         connection.execute(copy.format(workshop.relation(f"src{part}"), layer.relation))
         layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
     storage = _storage(connection, layer)
-    geometry = output_geometry(connection, layer)
+    return Features(layer, output_geometry(connection, layer), "repair", None, 0, storage)
+
+
+def prepare(
+    connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid, part: str = ""
+) -> Features:
+    """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
+
+    `part` is that of `take_rows`.
+    """
+    features = replace(take_rows(connection, layer, workshop, part), on_invalid=on_invalid)
+    layer, geometry = features.layer, features.geometry
     if geometry.dimension == 0:
-        return Features(layer, geometry, on_invalid, None, 0, storage)
+        return features
     if on_invalid == "fail":
-        _refuse_invalid(connection, layer)
+        refuse_invalid(connection, layer)
     mends = workshop.relation(f"mends{part}")
     connection.execute(sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends))
     lost = 0
@@ -158,8 +168,8 @@ def prepare(
     else:
         invalid, lost = _mend(connection, layer, geometry, mends)
     connection.execute(sql.SQL("ANALYZE {}").format(mends))
-    return Features(
-        layer, geometry, on_invalid, mends if invalid else None, invalid, storage, lost, dropped
+    return replace(
+        features, mends=mends if invalid else None, invalid=invalid, lost=lost, dropped=dropped
     )
 
 
@@ -174,7 +184,8 @@ def _mended_alias(alias: str) -> sql.Identifier:
     return sql.Identifier(f"{alias}_mended")
 
 
-def _refuse_invalid(connection: Connection, layer: Layer) -> None:
+def refuse_invalid(connection: Connection, layer: Layer) -> None:
+    """Raise UserError that names the first ten rows whose shapes are not valid, if there are any."""
     name = layer.rank("s") or sql.SQL("NULL")
     query = sql.SQL(
         "SELECT ({name})::text, count(*) OVER () FROM {relation} AS s"
@@ -231,16 +242,34 @@ def _mend(
 
 
 def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
-    """Return a valid shape as hexadecimal EWKB of the output's type, None where nothing is left.
+    """Return a valid shape as hexadecimal EWKB of the output's type, None where nothing is left."""
+    whole = mend_shape(wkb)
+    if whole is None:
+        return None
+    whole = shapely.force_3d(whole) if geometry.has_z else shapely.force_2d(whole)
+    return str(shapely.to_wkb(shapely.set_srid(whole, geometry.srid), hex=True, include_srid=True))
 
-    By structure (a shell in a shell is no hole), in the dimension that the shape had.
+
+def mend_shape(wkb: bytes) -> Any:
+    """Return a valid shape of a straight one, None where nothing is left.
+
+    By structure (a shell in a shell is no hole), in the dimension that the shape had; the members of a
+    collection each by itself.
     """
     try:
         with np.errstate(invalid="ignore"):
             shape = shapely.from_wkb(wkb, on_invalid="fix")
-            valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+            if shapely.get_type_id(shape) == _COLLECTION:
+                members = [_of_own_dimension(each) for each in shapely.get_parts(shape)]
+                kept = [each for each in members if each is not None]
+                return shapely.geometrycollections(kept) if kept else None
+            return _of_own_dimension(shape)
     except shapely.GEOSException:  # coordinates that are no numbers
         return None
+
+
+def _of_own_dimension(shape: Any) -> Any:
+    valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     dimension = shapely.get_dimensions(shape)
     parts = [
         part
@@ -249,7 +278,4 @@ def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
     ]
     if not parts:
         return None
-    collect = (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension]
-    whole = collect(parts)
-    whole = shapely.force_3d(whole) if geometry.has_z else shapely.force_2d(whole)
-    return str(shapely.to_wkb(shapely.set_srid(whole, geometry.srid), hex=True, include_srid=True))
+    return (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension](parts)

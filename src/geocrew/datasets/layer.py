@@ -55,6 +55,16 @@ class Layer:
             return sql.SQL('{} COLLATE "C"').format(key) if self.key.type == "text" else key
         return sql.SQL("{}.ctid").format(sql.Identifier(alias)) if self.stored else None
 
+    def any_field(self, parameter: str, name: str) -> Field:
+        """Return the field `name`; raises InvalidParameters that lists those there are."""
+        for each in self.fields:
+            if each.name == name:
+                return each
+        names = ", ".join(each.name for each in self.fields if each.type != "geometry")
+        raise InvalidParameters(
+            [f'{parameter} "{name}" is not in {self.described}; fields: {names or "none"}']
+        )
+
     def number_field(self, parameter: str, name: str) -> Field:
         """Return the numeric field `name`; raises InvalidParameters that lists those there are."""
         found = [each for each in self.fields if each.name == name]

@@ -7,21 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from geocrew.datasets import gdal
+from geocrew.datasets.raster_cog import BLOCK, layout, options
 from geocrew.datasets.raster_void import Void
 
-BLOCK = 512
-# Written once and read once. Blocks that nobody writes take no room and are read as void.
-_SCRATCH = {
-    "driver": "GTiff",
-    "tiled": True,
-    "blockxsize": BLOCK,
-    "blockysize": BLOCK,
-    "compress": "DEFLATE",
-    "zlevel": 1,
-    "interleave": "band",
-    "sparse_ok": True,
-    "bigtiff": "YES",
-}
 _RGB = ("red", "green", "blue")
 
 
@@ -60,7 +48,10 @@ class Frame:
 
 @contextmanager
 def scratch(raster: Any, path: Path, frame: Frame, bands: Sequence[int], void: Void) -> Iterator[Any]:
-    """Yield a new rasterio dataset for a frame of `raster`, with all that its bands are described by."""
+    """Yield a new rasterio dataset for a frame of `raster`, with all that its bands are described by.
+
+    Blocks that nobody writes hold void in the end; GDAL encodes the first and repeats it.
+    """
     rasterio = gdal.raster()
     names = [raster.colorinterp[band - 1].name for band in bands]
     shape = {
@@ -74,10 +65,7 @@ def scratch(raster: Any, path: Path, frame: Frame, bands: Sequence[int], void: V
     }
     if tuple(names[:3]) == _RGB:
         shape["photometric"] = "RGB"
-    with (
-        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-        rasterio.open(path, "w", **_SCRATCH, **shape) as written,
-    ):
+    with options(), rasterio.open(path, "w", **layout(raster), **shape) as written:
         _describe(raster, written, bands)
         yield written
 

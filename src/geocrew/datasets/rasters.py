@@ -1,42 +1,29 @@
 """Rasters: re-encoded as Cloud-Optimized GeoTIFF into the raster directory, described in the catalog."""
 
 import math
-import os
 import re
 import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from geocrew.datasets import catalog, gdal, reference_systems
+from geocrew.datasets import catalog, gdal, raster_cog, reference_systems
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.shelter import sheltered
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection, statement
 from geocrew.errors import RefusedInput
 
-# Of an import: dataset and chance; of a job: database, job and lease.
+# Of an import: database, dataset and chance, before 0008 without the database; of a job: database, job
+# and lease.
 _NAME = re.compile(
-    r"raster_(?:\d+_[0-9a-f]{16}|(?P<owner>[0-9a-f]{8})_j\d+_(?P<lease>[0-9a-f]{32}))\.tif(\.partial.*)?"
+    r"(?P<file>raster_(?:\d+_[0-9a-f]{16}"
+    r"|(?P<owner>[0-9a-f]{8})_(?:i\d+_[0-9a-f]{16}|j\d+_(?P<lease>[0-9a-f]{32})))\.tif)(\.partial.*)?"
 )
-# GDAL's default is a twentieth of the machine's memory. With 64 MB a gigabyte takes no less CPU, and as
-# two passes through it leave two such caches behind, 100 MB more.
-_CACHE_BYTES = 16 * 1024 * 1024
-_LOOK_SECONDS = 0.5
-_COG = {
-    "driver": "COG",
-    "compress": "DEFLATE",
-    "bigtiff": "IF_SAFER",
-    # The source's overviews may be another file's, or wrong.
-    "overviews": "IGNORE_EXISTING",
-    # Values between classes do not exist; a mean of elevations does no harm by being absent.
-    "overview_resampling": "NEAREST",
-}
 
 
 def import_raster(
@@ -48,7 +35,7 @@ def import_raster(
     try:
         with sheltered(path) as inner, connection.transaction():
             dataset_id = catalog.reserve(connection, name, user_id)
-            written = raster_dir / f"raster_{dataset_id}_{secrets.token_hex(8)}.tif"
+            written = raster_dir / _reserve_file(connection, dataset_id)
             raster_dir.mkdir(parents=True, exist_ok=True)
             write(inner, written)
             with opened(written) as raster:
@@ -72,11 +59,18 @@ def import_raster(
         raise
 
 
+def _reserve_file(connection: Connection, dataset_id: int) -> str:
+    """Return a name that no sweep takes while this transaction lasts."""
+    name = f"raster_{_owner(connection)}_i{dataset_id}_{secrets.token_hex(8)}.tif"
+    connection.execute(statement("geocrew.datasets.sql", "raster_lock"), {"name": name})
+    return name
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """Yield the rasterio dataset of a GeoTIFF, opened by that driver alone, with no file beside."""
     rasterio = gdal.raster()
-    options = gdal.RASTER_OPTIONS | {"GDAL_CACHEMAX": _CACHE_BYTES}
+    options = gdal.RASTER_OPTIONS | {"GDAL_CACHEMAX": raster_cog.CACHE_BYTES}
     with rasterio.Env(**options), warnings.catch_warnings():
         # What lacks a place is refused with a message of ours, or was let in before.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
@@ -84,13 +78,16 @@ def opened(path: Path) -> Iterator[Any]:
             yield raster
 
 
-def write_cog(source: Path, target: Path) -> None:
+def write(source: Path, target: Path) -> None:
     """Re-encode GeoTIFF `source` as a COG at `target`, window by window."""
     rasterio = gdal.raster()
-    with opened(source) as raster:
-        # Predictors are for numbers of one part.
-        predictor = "NO" if raster.dtypes[0].startswith("complex") else "YES"
-        rasterio.shutil.copy(raster, str(target), predictor=predictor, **_COG)
+    cells = target.with_name(target.name + ".partial.cells")
+    try:
+        with opened(source) as raster, raster_cog.options():
+            rasterio.shutil.copy(raster, str(cells), **raster_cog.layout(raster))
+        raster_cog.finish(cells, target)
+    finally:
+        cells.unlink(missing_ok=True)
 
 
 def job_file(connection: Connection, staging: Staging) -> str:
@@ -103,30 +100,45 @@ def orphans(connection: Connection, raster_dir: Path, min_age_seconds: float = 3
 
     Younger ones may belong to an import or a job that has not committed yet.
     """
-    limit = time.time() - min_age_seconds
-    return [
-        path
-        for path in _unknown(connection, [path for path, _ in _files(raster_dir)])
-        if _modified(path) <= limit
-    ]
+    limit, owner = time.time() - min_age_seconds, _owner(connection)
+    ours = [path for path, name in _files(raster_dir) if name["owner"] in (None, owner)]
+    return [path for path in _unknown(connection, ours) if _modified(path) <= limit]
 
 
 def sweep_orphans(connection: Connection, raster_dir: Path, live: Callable[[], set[UUID]]) -> list[Path]:
-    """Remove the files of attempts whose lease is not live and that no dataset points to; returns them.
+    """Remove the files of dead attempts and imports that no dataset points to; returns them.
 
-    The files are listed before `live` is called and the catalog read after it: an attempt that begins
-    in between has no file among them, one that publishes in between has its dataset. Files of imports
-    stay: no lease tells whether their process lives. So do those of other databases.
+    An attempt is dead when its lease is not live, an import when nobody holds the lock of its file. The
+    files are listed before that is asked and the catalog read after it: what begins in between has no
+    file among them, what is published in between has its dataset. Files of other databases stay.
     """
-    found = [(path, name) for path, name in _files(raster_dir) if name["lease"]]
-    if not found:
+    owned = [(path, name) for path, name in _files(raster_dir) if name["owner"]]
+    if not owned:
         return []
-    owner, keep = _owner(connection), live()
-    stale = [path for path, name in found if name["owner"] == owner and UUID(name["lease"]) not in keep]
+    owner = _owner(connection)
+    found = [(path, name) for path, name in owned if name["owner"] == owner]
+    keep = live() if any(name["lease"] for _, name in found) else set()
+    ended = _ended(connection, {name["file"] for _, name in found if not name["lease"]})
+    stale = [
+        path
+        for path, name in found
+        if (UUID(name["lease"]) not in keep if name["lease"] else name["file"] in ended)
+    ]
     gone = _unknown(connection, stale)
     for path in gone:
         path.unlink(missing_ok=True)
     return gone
+
+
+def _ended(connection: Connection, imports: set[str]) -> set[str]:
+    """Return those of some files of imports whose import has committed, was rolled back, or is gone."""
+    asked = {"names": sorted(imports)}
+    rows = (
+        connection.execute(statement("geocrew.datasets.sql", "raster_unlocked"), asked)
+        if imports
+        else ()
+    )
+    return {name for (name,) in rows}
 
 
 def _files(raster_dir: Path) -> list[tuple[Path, re.Match[str]]]:
@@ -152,34 +164,6 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return math.inf
-
-
-def write(source: Path, target: Path, progress: Callable[[float], None] = lambda _share: None) -> None:
-    """Write a COG beside the target, reach the disk, then rename: no reader sees half a file."""
-    partial = target.with_name(target.name + ".partial")
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            copying = pool.submit(write_cog, source, partial)
-            # A COG is about as large as its source, and its overviews a third of that.
-            expected = 4 / 3 * source.stat().st_size
-            while wait([copying], _LOOK_SECONDS).not_done:
-                progress(min(1.0, _size(partial) / expected))
-            copying.result()
-        flush(partial)
-        partial.replace(target)
-    finally:
-        for each in target.parent.glob(f"{partial.name}*"):
-            each.unlink(missing_ok=True)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def flush(path: Path) -> None:
-    """Wait until the file's content has reached the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def describe(connection: Connection, raster: Any, srid: int | None) -> dict[str, Any]:

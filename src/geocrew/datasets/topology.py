@@ -1,4 +1,7 @@
-"""Statements of shapes that GEOS may refuse, tried without losing what surrounds them."""
+"""Statements of shapes that GEOS or PROJ may refuse, tried without losing what surrounds them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from psycopg import errors, sql
 
@@ -6,19 +9,28 @@ from geocrew.datasets.compose import Expression
 from geocrew.db import Connection
 
 
-def attempt(connection: Connection, statement: Expression) -> bool:
-    """Execute in a transaction of its own; returns False, with nothing done, where GEOS raised.
+def attempt(connection: Connection, statement: Expression) -> str | None:
+    """Execute in a transaction of its own; return what GEOS or PROJ said, else None."""
+    try:
+        with refused_as(connection, _Refused):
+            connection.execute(sql.Composed([statement]))
+    except _Refused as refused:
+        return str(refused)
+    return None
 
-    GEOS errors (TopologyException, IllegalArgumentException) reach SQL as internal errors. Rows come in
-    the order that makes prepared shapes pay, so joins are nested loops in the order as written. JIT
-    costs 0.5 CPU s and 75 MB a statement here and gains nothing.
+
+@contextmanager
+def refused_as(connection: Connection, error: Callable[[str], Exception]) -> Iterator[None]:
+    """Run the block in a transaction; what GEOS or PROJ refuse is raised as `error` of their words.
+
+    TopologyException, "transform: Invalid coordinate" and the like reach SQL as internal errors.
     """
     try:
         with connection.transaction():
-            for setting in ("jit", "enable_hashjoin", "enable_mergejoin", "enable_seqscan"):
-                connection.execute("SELECT set_config(%s, 'off', true)", (setting,))
-            connection.execute("SET LOCAL join_collapse_limit = 1")
-            connection.execute(sql.Composed([statement]))
-    except errors.InternalError_:
-        return False
-    return True
+            yield
+    except errors.InternalError_ as refused:
+        raise error(refused.diag.message_primary or str(refused)) from refused
+
+
+class _Refused(Exception):
+    pass

@@ -8,13 +8,13 @@ costs 2.6 times as much.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
-Shapes: TypeAlias = npt.NDArray[np.object_]
+from geocrew.kernels.seams import OnProgress, Shapes, unite_coverage
+
 Way = Literal["coverage", "overlay", "repaired", "snapped_1e-9", "snapped_1e-7"]
 
 _AREA_TOLERANCE = 1e-9
@@ -30,15 +30,18 @@ class United:
     way: Way
 
 
-def unite(shapes: Shapes, dimension: int) -> United | None:
+def unite(
+    shapes: Shapes, dimension: int, on_progress: OnProgress = lambda _share: None
+) -> United | None:
     """Unite shapes (n,) of one dimension, 0 to 2; None where every rung fails.
 
     The vertices of the result depend on the order of the shapes where they overlap: sort them first.
+    `on_progress` hears the share done of a large coverage; other rungs are one silent call of GEOS.
     """
     for way, attempt in _LADDER.items():
         try:
             with np.errstate(invalid="ignore"):
-                union = attempt(shapes, dimension)
+                union = attempt(shapes, dimension, on_progress)
         except shapely.GEOSException:
             continue
         if union is not None:
@@ -46,22 +49,23 @@ def unite(shapes: Shapes, dimension: int) -> United | None:
     return None
 
 
-def _as_coverage(shapes: Shapes, dimension: int) -> Any:
+def _as_coverage(shapes: Shapes, dimension: int, on_progress: OnProgress) -> Any:
     if dimension != 2:
         return None
-    union = _of_dimension(shapely.coverage_union_all(shapes), dimension)
+    union = unite_coverage(shapes, on_progress)
     if union is None:
         return None
     total = float(shapely.area(shapes).sum())
     return union if abs(float(shapely.area(union)) - total) <= _AREA_TOLERANCE * total else None
 
 
-def _as_overlay(shapes: Shapes, dimension: int) -> Any:
+def _as_overlay(shapes: Shapes, dimension: int, _on_progress: OnProgress) -> Any:
     return _of_dimension(shapely.union_all(shapes), dimension)
 
 
-def _repaired(shapes: Shapes, dimension: int) -> Any:
-    return _as_overlay(shapely.make_valid(shapes, method="structure", keep_collapsed=False), dimension)
+def _repaired(shapes: Shapes, dimension: int, on_progress: OnProgress) -> Any:
+    mended = shapely.make_valid(shapes, method="structure", keep_collapsed=False)
+    return _as_overlay(mended, dimension, on_progress)
 
 
 def _snapped(shapes: Shapes, dimension: int, share: float) -> Any:
@@ -71,12 +75,12 @@ def _snapped(shapes: Shapes, dimension: int, share: float) -> Any:
     return _of_dimension(shapely.union_all(shapes, grid_size=step), dimension)
 
 
-_LADDER: dict[Way, Callable[[Shapes, int], Any]] = {
+_LADDER: dict[Way, Callable[[Shapes, int, OnProgress], Any]] = {
     "coverage": _as_coverage,
     "overlay": _as_overlay,
     "repaired": _repaired,
-    "snapped_1e-9": lambda shapes, dimension: _snapped(shapes, dimension, 1e-9),
-    "snapped_1e-7": lambda shapes, dimension: _snapped(shapes, dimension, 1e-7),
+    "snapped_1e-9": lambda shapes, dimension, _: _snapped(shapes, dimension, 1e-9),
+    "snapped_1e-7": lambda shapes, dimension, _: _snapped(shapes, dimension, 1e-7),
 }
 
 

@@ -1,15 +1,20 @@
 """Compile or load every kernel before the first job needs it."""
 
 import numpy as np
+import shapely
 
 from geocrew.kernels.band import band_lag
 from geocrew.kernels.contiguity import Outlines, contiguity_lag, share_corners
+from geocrew.kernels.edges import outline
 from geocrew.kernels.geodesic import geodesic_band_lag, geodesic_knn_lag
+from geocrew.kernels.join import along_curve, find_nearest, plant_orchard
+from geocrew.kernels.join_edges import find_nearest_shapes, plant_edges
 from geocrew.kernels.knn import knn_lag
 from geocrew.kernels.mann_kendall import level_out, mann_kendall
 from geocrew.kernels.neighbour_list import neighbour_list_lag
 from geocrew.kernels.permutation import Sums, permutation_p
 from geocrew.kernels.space_time import find_patterns
+from geocrew.kernels.validity import is_valid
 
 
 def warm() -> None:
@@ -24,5 +29,11 @@ def warm() -> None:
     outlines = Outlines(x[:8], x[4:12], np.array([0, 4, 8]), np.arange(2))
     contiguity_lag(share_corners(outlines, 2), values[:2])
     permutation_p(Sums(values, values, np.ones(20, np.int32)), rank, 9, 0)
+    find_nearest(plant_orchard(x, x), x, x[along_curve(x, x)], 2, 1.0)
+    edges = plant_edges(np.stack((x, x), axis=1), np.stack((x, values), axis=1), rank)
+    find_nearest_shapes(edges, x, x, 2, 1.0, 1e-9)
     find_patterns(values, np.ones(20, np.int16), np.arange(0, 21, 5), np.zeros(4, np.int16))
     mann_kendall(level_out(values, np.arange(0, 21, 5), 0.0), np.arange(0, 21, 5))
+    squares = shapely.box(x[::2], 0, x[::2] + 1, 1)
+    is_valid(squares)
+    outline(squares)

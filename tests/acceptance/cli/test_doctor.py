@@ -8,7 +8,7 @@ def test_a_sound_set_up_is_told_line_by_line(geocrew: Command) -> None:
     assert answer.code == 0, answer.out
     lines = answer.out.splitlines()
     assert all(line.split()[0] in ("ok", "warning") for line in lines)
-    for name in ("settings", "database", "PostGIS", "migrations", "jobs", "clock", "disk"):
+    for name in ("settings", "database", "PostGIS", "migrations", "jobs", "clock", "data disk"):
         assert any(f"  {name}: " in line for line in lines)
     assert any("worker for hotspot_analysis: none is alive" in line for line in lines)
 

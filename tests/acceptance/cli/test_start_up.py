@@ -12,6 +12,7 @@ HEAVY = (
     "scipy",
     "numba",
     "psycopg",
+    "prometheus_client",
     "pyarrow",
     "pydantic",
     "pydantic_settings",
@@ -29,7 +30,8 @@ def test_importing_the_command_imports_nothing_heavy() -> None:
 def test_version_and_help(geocrew: Command) -> None:
     assert geocrew("--version").out == f"geocrew {__version__}\n"
     told = geocrew("--help").out
-    for name in ("run", "jobs", "datasets", "worker", "db", "analyses", "up", "doctor", "demo"):
+    names = "run jobs datasets worker workers db analyses up metrics doctor demo"
+    for name in names.split():
         assert f"\n  {name} " in told
 
 

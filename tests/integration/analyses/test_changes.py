@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any, LiteralString
 
 import pytest
-from tests.integration.analyses.layers import add_table, current_schema
+from tests.integration.analyses.changes import changed_at
+from tests.integration.analyses.layers import add_table
 from tests.run_analysis import run_analysis
 
-from geocrew.db import Connection, connect
+from geocrew.db import Connection
 from geocrew.errors import NotFound, SourceChanged
 
 BOW_TIE = "POLYGON((20 0, 22 2, 22 0, 20 2, 20 0))"
@@ -17,23 +18,6 @@ BOW_TIE = "POLYGON((20 0, 22 2, 22 0, 20 2, 20 0))"
 def source(connection: Connection) -> int:
     """Points that were all written by one transaction, so that their versions (xmin) are one."""
     return add_table(connection, [(i, float(i * i % 7), f"POINT({i % 5} {i // 5})") for i in range(40)])
-
-
-def changed_at(
-    url: str, place: Connection, step: str, statement: LiteralString
-) -> Callable[[float, str], None]:
-    """Return a progress callback that changes the source from a session of its own, once, at `step`."""
-    done: list[str] = []
-    schema = current_schema(place)
-
-    def change(_share: float, message: str) -> None:
-        if message == step and not done:
-            done.append(message)
-            with connect(url, "other", search_path=f"{schema},public") as other:
-                for each in statement.split(";"):
-                    other.execute(each)
-
-    return change
 
 
 def hotspots(connection: Connection, dataset_id: int, on_progress: Callable[[float, str], None]) -> Any:

@@ -1,8 +1,5 @@
 """Dissolve against PostGIS, geopandas and the Census Bureau, and what must hold for any input."""
 
-import json
-import re
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -20,7 +17,6 @@ from tests.run_analysis import Run
 from geocrew import demo
 from geocrew.db import Connection
 
-DOCS = Path(__file__).parents[3] / "docs" / "analyses"
 RATES = {"unemployed": ["sum", "count"], "unemployment_rate": ["avg", "median", "stddev", "min", "max"]}
 PANDAS = {"avg": "mean", "stddev": "std"}
 GROUPS = [
@@ -195,22 +191,3 @@ def test_many_batches_are_one_answer(
     assert len(merging) > 40
     assert merging == sorted(merging)
     assert merging[-1] == pytest.approx(0.8)
-
-
-def test_the_documented_example(shared: Connection, demo_ids: dict[str, int]) -> None:
-    text = (DOCS / "dissolve.md").read_text("utf-8")
-    params, expected = (json.loads(each) for each in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
-    del params["source_dataset_id"]
-    run = dissolve(shared, demo_ids["us_counties_2009"], **params)
-    assert {name: run.counts[name] for name in expected} == expected
-    told = {row["state"]: row for row in run.rows() if row["state"] in ("CA", "ND")}
-    rates = [told[state][f"unemployment_rate_{each}"] for state in told for each in ("median", "max")]
-    assert rates == pytest.approx([12.15, 30.1, 3.3, 9.7])
-    for row in told.values():
-        assert f" {row['feature_count']} " in text
-        assert f"{row['unemployed_sum']}" in text
-    assert "the median of their rates is 12.15, the highest 30.1." in text
-    assert "median 3.3, highest 9.7." in text
-    command = " ".join(f"{k}={v}" for k, v in params.items() if isinstance(v, str))
-    assert f"geocrew run dissolve source_dataset_id=4 {command} " in text
-    assert f"aggregation_fields={json.dumps(params['aggregation_fields'])}" in text

@@ -1,11 +1,11 @@
 """What is erase's own: rows that vanish, the demo's counties without a state, changes under the job."""
 
-from collections.abc import Callable
 from typing import Any, LiteralString
 
 import pytest
 import shapely
-from tests.integration.analyses.layers import add_table, current_schema
+from tests.integration.analyses.changes import changed_at
+from tests.integration.analyses.layers import add_table
 from tests.integration.analyses.overlay_cases import (
     add,
     apart,
@@ -19,7 +19,7 @@ from tests.integration.analyses.test_clip import demo_table
 from tests.run_analysis import run_analysis
 
 from geocrew import analyses
-from geocrew.db import Connection, connect
+from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, SourceChanged
 
 MODES = ("static", "view", "materialized_view")
@@ -54,23 +54,6 @@ def test_parameters(connection: Connection, missing: str) -> None:
         analyses.find("erase_analysis").parse({k: v for k, v in both.items() if k != missing})
     with pytest.raises(NotFound, match="dataset 999999 does not exist"):
         run_analysis(connection, "erase_analysis", both | {missing: 999_999})
-
-
-def changed_at(
-    url: str, place: Connection, step: str, statement: LiteralString
-) -> Callable[[float, str], None]:
-    """Return a callback that changes the data from a session of its own, once, at `step`."""
-    done: list[str] = []
-    schema = current_schema(place)
-
-    def change(_share: float, message: str) -> None:
-        if message == step and not done:
-            done.append(message)
-            with connect(url, "other", search_path=f"{schema},public") as other:
-                for each in statement.split(";"):
-                    other.execute(each)
-
-    return change
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,5 @@
 """What clip and erase have in common: oracles, laws of sets, modes, how the work is done."""
 
-import json
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,6 @@ from tests.integration.analyses.overlay_cases import (
     assert_right,
     blobs,
     clip,
-    colorado,
     erase,
     measured,
     quick,
@@ -29,14 +25,11 @@ from tests.integration.analyses.overlay_cases import (
     stored,
     wkb_of,
 )
-from tests.run_analysis import run_analysis
 
 from geocrew.analyses.parts import overlay as overlay_module
-from geocrew.analyses.parts import overlay_mask, overlay_rows
+from geocrew.analyses.parts import overlay_cut, overlay_mask
 from geocrew.analyses.parts.overlay_ladder import Verdict, overlay_one
 from geocrew.db import Connection
-
-DOCS = Path(__file__).parents[3] / "docs" / "analyses"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,16 +164,24 @@ def test_bit_for_bit_what_is_not_cut(connection: Connection, operation: Any) -> 
 
 
 @BOTH
-def test_heavy_rows_and_refused_statements_are_cut_in_the_child(
+def test_what_geos_refuses_at_once_is_cut_row_by_row(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, operation: Any
 ) -> None:
     dataset, mask = add(connection, blobs(20, 90), "features"), add(connection, blobs(21, 20), "masks")
-    expected = shapes_of(operation(connection, dataset, mask))
-    monkeypatch.setattr(overlay_rows, "HEAVY", 10)
-    monkeypatch.setattr(overlay_module, "HEAVY", 10)
-    found = shapes_of(operation(connection, dataset, mask))
+    expected = wkb_of(operation(connection, dataset, mask))
+    refused = []
+
+    def refuse(*_given: Any) -> None:
+        refused.append(1)
+        raise shapely.GEOSException("TopologyException: side location conflict")
+
+    monkeypatch.setattr(overlay_cut, "_cut_plain", refuse)
+    run = operation(connection, dataset, mask)
+    assert refused
+    assert run.counts["n_mended_to_cut"] == 0
+    found = shapes_of(run)
     assert list(found) == list(expected)
-    assert all(apart(found[key], expected[key]) < 1e-9 for key in found)
+    assert all(apart(found[key], shapely.from_wkb(expected[key])) < 1e-12 for key in found)
 
 
 @BOTH
@@ -241,19 +242,3 @@ def test_points_that_are_nowhere_are_counted(connection: Connection, operation: 
         assert_right(run, 4)
         assert list(shapes_of(run)) == ([1] if operation is clip else [2])
         assert run.counts["dropped_empty"] == 2
-
-
-@pytest.mark.parametrize("job_type", ["clip", "erase_analysis"])
-def test_the_documented_example(shared: Connection, demo_ids: dict[str, int], job_type: str) -> None:
-    text = (DOCS / f"{job_type}.md").read_text("utf-8")
-    params, expected = (json.loads(each) for each in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
-    if job_type == "clip":
-        params["dataset_id"] = demo_ids["us_counties_2009"]
-    else:
-        params = {
-            "input_dataset_id": demo_ids["us_counties_2009"],
-            "erase_dataset_id": colorado(shared, demo_ids),
-        }
-    run = run_analysis(shared, job_type, params)
-    assert {name: run.counts[name] for name in expected} == expected
-    assert f"geocrew run {job_type} " in text

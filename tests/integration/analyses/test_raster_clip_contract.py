@@ -1,6 +1,5 @@
 """What a clip keeps of its raster, what it says of itself, what it refuses, and what it leaves."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from tests.integration.analyses.layers import add_table
 from tests.integration.analyses.rasters import UTM, Clipped, clip, geojson, random_cells, rasterio, write
 from tests.run_analysis import run_analysis
 
-from geocrew import demo
 from geocrew.datasets.importer import import_file
 from geocrew.db import Connection
 from geocrew.errors import NotFound, UserError
@@ -289,11 +287,3 @@ def test_the_same_bits_again(connection: Connection, tmp_path: Path, raster_dir:
     first: Clipped = clip(connection, raster_dir, path, cells_box(1, 1, 690, 690))
     second = clip(connection, raster_dir, path, cells_box(1, 1, 690, 690))
     assert first.path.read_bytes() == second.path.read_bytes()
-
-
-def test_the_example_of_the_documentation(connection: Connection, raster_dir: Path) -> None:
-    text = (Path(__file__).parents[3] / "docs/analyses/raster_clip.md").read_text("utf-8")
-    params, expected = (json.loads(each) for each in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
-    (path,) = [each for each in demo.files() if each.suffix == ".tif"]
-    counts = clip(connection, raster_dir, path, params["clip_geometry"]).run.counts
-    assert {name: counts[name] for name in expected} == expected

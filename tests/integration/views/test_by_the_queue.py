@@ -13,21 +13,12 @@ import pytest
 from tests.run_analysis import DirectContext, run_analysis
 
 from geocrew import analyses
-from geocrew.datasets import catalog, registry
+from geocrew.datasets import catalog
 from geocrew.db import Connection
 from geocrew.errors import LeaseLost
 from geocrew.queue import consume
 from geocrew.submit import submit
 from geocrew.worker.settle import publish
-
-
-@pytest.fixture
-def source(connection: Connection) -> int:
-    connection.execute(
-        "CREATE TABLE spots (id int PRIMARY KEY, value float8, geom geometry(Point, 27700));"
-        "INSERT INTO spots SELECT i, i, ST_Point(i, i, 27700) FROM generate_series(1, 5) AS i"
-    )
-    return registry.register(connection, "public", "spots").id
 
 
 class Installed:
@@ -60,15 +51,15 @@ class Installed:
 
 
 def test_made_and_refreshed_by_command(
-    connection: Connection, database: str, source: int, tmp_path: Path
+    connection: Connection, database: str, spots: int, tmp_path: Path
 ) -> None:
     command = Installed(tmp_path, database)
     try:
-        query = f"query=SELECT value, geom FROM spatial_data_{source} WHERE value > 2"
+        query = f"query=SELECT value, geom FROM spatial_data_{spots} WHERE value > 2"
         words = (
             "run",
             "create_view",
-            f"source_dataset_id={source}",
+            f"source_dataset_id={spots}",
             query,
             "materialized=true",
             "--wait",
@@ -89,8 +80,8 @@ def test_made_and_refreshed_by_command(
     assert len(catalog.listed(connection)) == 2
 
 
-def test_an_attempt_that_lost_its_lease_records_nothing(connection: Connection, source: int) -> None:
-    params = {"source_dataset_id": source, "columns": ["value"], "materialized": True}
+def test_an_attempt_that_lost_its_lease_records_nothing(connection: Connection, spots: int) -> None:
+    params = {"source_dataset_id": spots, "columns": ["value"], "materialized": True}
     made = run_analysis(connection, "create_view", params).dataset
     job_id = submit(connection, "refresh_view", {"dataset_id": made.id})
     (claim,) = consume.claim(connection, ["refresh_view"], "me", 60, 1)

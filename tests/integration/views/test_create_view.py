@@ -145,18 +145,44 @@ def test_what_is_wrong_is_told(connection: Connection, source: int, query: str, 
     assert told(connection, source, query).startswith(message)
 
 
-def test_what_takes_too_long_is_stopped(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(create, "READ_SECONDS", 0.2)
+@pytest.fixture
+def bulk(connection: Connection) -> int:
     connection.execute(
         "CREATE TABLE bulk AS SELECT i, ST_Point(i, i, 4326) AS geom FROM generate_series(1, 9999) AS i"
     )
-    bulk = registry.register(connection, "public", "bulk").id
+    return registry.register(connection, "public", "bulk").id
+
+
+def test_what_takes_too_long_to_read_is_stopped(
+    connection: Connection, bulk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(create, "READ_SECONDS", 0.2)
     slow = "SELECT a.geom FROM {} AS a, {} AS b, {} AS c WHERE sqrt(a.i + b.i + c.i) < 0"
     message = told(connection, bulk, slow)
     assert message.startswith("query takes too long (10 s to plan, 0.2 s to read all)")
     assert '"materialized": true' in message
     row = connection.execute("SHOW statement_timeout").fetchone()
     assert row == ("0",)
+
+
+@pytest.mark.parametrize("materialized", [False, True])
+def test_what_takes_too_long_to_plan_is_stopped(
+    connection: Connection, bulk: int, monkeypatch: pytest.MonkeyPatch, materialized: bool
+) -> None:
+    monkeypatch.setattr(create, "PLAN_SECONDS", 0.001)
+    joins = "".join(f" JOIN {{}} AS t{i} USING (i)" for i in range(60))
+    message = told(connection, bulk, f"SELECT t.geom FROM {{}} AS t{joins}", materialized=materialized)
+    assert message.startswith("query takes too long (0.001 s to plan")
+
+
+def test_a_stored_view_may_take_as_long_as_its_job(
+    connection: Connection, bulk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(create, "READ_SECONDS", 0.02)
+    each = "(SELECT sum(sqrt(a.i + b.i)) FROM {} AS b)"
+    slow = f"SELECT a.i AS id, a.geom FROM {{}} AS a WHERE a.i <= 200 AND {each} > 0"
+    assert told(connection, bulk, slow).startswith("query takes too long")
+    assert view(connection, bulk, slow, materialized=True).dataset.row_count == 200
 
 
 @pytest.mark.parametrize(

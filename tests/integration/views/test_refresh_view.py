@@ -12,21 +12,12 @@ from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, UserError
 
 
-@pytest.fixture
-def source(connection: Connection) -> int:
-    connection.execute(
-        "CREATE TABLE spots (id int PRIMARY KEY, value float8, geom geometry(Point, 27700));"
-        "INSERT INTO spots SELECT i, i, ST_Point(i, i, 27700) FROM generate_series(1, 5) AS i"
-    )
-    return registry.register(connection, "public", "spots").id
-
-
 def refresh(connection: Connection, dataset_id: int, user_id: int = 1) -> Run:
     return run_analysis(connection, "refresh_view", {"dataset_id": dataset_id}, user_id=user_id)
 
 
-def stored(connection: Connection, source: int, **params: Any) -> Run:
-    given = {"source_dataset_id": source, "columns": ["value"], "materialized": True} | params
+def stored(connection: Connection, spots: int, **params: Any) -> Run:
+    given = {"source_dataset_id": spots, "columns": ["value"], "materialized": True} | params
     return run_analysis(connection, "create_view", given)
 
 
@@ -34,8 +25,8 @@ def add_spot(connection: Connection) -> None:
     connection.execute("INSERT INTO spots VALUES (6, 6, 'SRID=27700;POINT(60 70)'), (7, 7, NULL)")
 
 
-def test_rows_counts_and_extent_come_up_to_date(connection: Connection, source: int) -> None:
-    made = stored(connection, source)
+def test_rows_counts_and_extent_come_up_to_date(connection: Connection, spots: int) -> None:
+    made = stored(connection, spots)
     add_spot(connection)
     assert len(made.rows()) == 5
     run = refresh(connection, made.dataset.id)
@@ -48,8 +39,8 @@ def test_rows_counts_and_extent_come_up_to_date(connection: Connection, source: 
     assert len(catalog.listed(connection)) == 2
 
 
-def test_views_of_every_analysis_are_refreshed(connection: Connection, source: int) -> None:
-    params = {"dataset_id": source, "value_field": "value", "output_mode": "materialized_view"}
+def test_views_of_every_analysis_are_refreshed(connection: Connection, spots: int) -> None:
+    params = {"dataset_id": spots, "value_field": "value", "output_mode": "materialized_view"}
     made = run_analysis(connection, "outlier_analysis", params)
     add_spot(connection)
     assert refresh(connection, made.dataset.id).counts["concurrently"] is True
@@ -59,8 +50,8 @@ def test_views_of_every_analysis_are_refreshed(connection: Connection, source: i
 @pytest.mark.parametrize(
     "spoil", ["DROP INDEX {index}", "REFRESH MATERIALIZED VIEW {view} WITH NO DATA"]
 )
-def test_where_readers_must_wait_it_says_so(connection: Connection, source: int, spoil: str) -> None:
-    made = stored(connection, source)
+def test_where_readers_must_wait_it_says_so(connection: Connection, spots: int, spoil: str) -> None:
+    made = stored(connection, spots)
     connection.execute(
         sql.SQL(spoil).format(view=made.relation, index=sql.Identifier(f"{made.dataset.table_name}_id"))
     )
@@ -75,10 +66,10 @@ def told(connection: Connection, dataset_id: int, user_id: int = 1) -> str:
     return str(caught.value)
 
 
-def test_only_stored_views_of_ours_are_refreshed(connection: Connection, source: int) -> None:
-    made = run_analysis(connection, "create_view", {"source_dataset_id": source, "columns": ["value"]})
+def test_only_stored_views_of_ours_are_refreshed(connection: Connection, spots: int) -> None:
+    made = run_analysis(connection, "create_view", {"source_dataset_id": spots, "columns": ["value"]})
     only = "only a materialized_view can be refreshed"
-    assert told(connection, source) == f"dataset_id {source} is a table; {only}"
+    assert told(connection, spots) == f"dataset_id {spots} is a table; {only}"
     assert told(connection, made.dataset.id) == f"dataset_id {made.dataset.id} is a view; {only}"
     connection.execute("CREATE MATERIALIZED VIEW elsewhere AS SELECT * FROM spots")
     registered = registry.register(connection, "public", "elsewhere").id
@@ -87,23 +78,23 @@ def test_only_stored_views_of_ours_are_refreshed(connection: Connection, source:
         refresh(connection, 999)
 
 
-def test_another_users_view_does_not_exist(connection: Connection, source: int) -> None:
-    made = stored(connection, source)
+def test_another_users_view_does_not_exist(connection: Connection, spots: int) -> None:
+    made = stored(connection, spots)
     assert told(connection, made.dataset.id, 2) == f"dataset {made.dataset.id} does not exist"
 
 
-def test_ids_that_have_become_equal_are_the_users_to_mend(connection: Connection, source: int) -> None:
-    query = f"SELECT value::int AS id, geom FROM spatial_data_{source}"
+def test_ids_that_have_become_equal_are_the_users_to_mend(connection: Connection, spots: int) -> None:
+    query = f"SELECT value::int AS id, geom FROM spatial_data_{spots}"
     made = run_analysis(
-        connection, "create_view", {"source_dataset_id": source, "query": query, "materialized": True}
+        connection, "create_view", {"source_dataset_id": spots, "query": query, "materialized": True}
     )
     connection.execute("UPDATE spots SET value = 1")
     assert 'its "id" would not identify its rows any more' in told(connection, made.dataset.id)
     assert len(made.rows()) == 5
 
 
-def test_a_view_that_is_gone_is_missed(connection: Connection, source: int) -> None:
-    made = stored(connection, source)
+def test_a_view_that_is_gone_is_missed(connection: Connection, spots: int) -> None:
+    made = stored(connection, spots)
     connection.execute(sql.SQL("DROP MATERIALIZED VIEW {}").format(made.relation))
     assert "is not there any more" in told(connection, made.dataset.id)
 

@@ -61,6 +61,30 @@ def test_the_corpus_is_what_it_says() -> None:
     assert len(set(statements)) == len(statements) >= 200
 
 
+# What the corpus must hold at least thrice; deep nesting has its own test below.
+KINDS = {
+    "writes in CTEs": r"^WITH .*\b(INSERT|UPDATE|DELETE|MERGE)\b",
+    "row locks": r"FOR (UPDATE|SHARE|NO KEY UPDATE|KEY SHARE)",
+    "set_config": r"set_config\(",
+    "waiting": r"(?i)pg_sleep",
+    "queries as text": r"query_to_xml",
+    "large objects": r"\blo_?\w+\(",
+    "other databases": r"dblink",
+    "catalog reads": r"(FROM|TABLE) (pg_catalog\.|information_schema\.|pg_)",
+    "files": r"pg_(read|stat|ls|file)_",
+    "volatile functions": r"random|clock_timestamp|timeofday",
+    "oid casts": r"::(\w+\.)?(oid|reg\w+)|AS reg",
+    "stacked statements": r";\s*\w",
+    "comments": r"--|/\*",
+    "Unicode escapes": r"[Uu]&[\"']",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_corpus_has_every_kind(kind: str) -> None:
+    assert sum(bool(re.search(KINDS[kind], statement)) for _, statement in HOSTILE) >= 3
+
+
 @pytest.mark.parametrize(("reason", "statement"), HOSTILE)
 def test_hostile_statements_are_refused_with_the_reason(reason: str, statement: str) -> None:
     problems = reasons(statement)

@@ -79,6 +79,7 @@ def count_rows(connection: Connection, groups: Groups) -> dict[str, Any]:
         kept=features.kept("s"),
     )
     rows, hollows, strangers, *nulls = connection.execute(query).fetchone() or (0, 0, 0)
+    left_out = _dropped(connection, groups) if hollows or strangers else []
     sheet = balance(features, rows - hollows - strangers)
     return sheet | {
         "rows_in": rows + sheet["n_skipped"],
@@ -89,7 +90,7 @@ def count_rows(connection: Connection, groups: Groups) -> dict[str, Any]:
         "n_unmatched": strangers,
         "n_null": dict(zip(fields, nulls[::2], strict=True)),
         "n_not_numeric": dict(zip(fields, nulls[1::2], strict=True)),
-        "dropped": [*features.dropped, *_dropped(connection, groups)][:_LISTED],
+        "dropped": [*features.dropped, *left_out][:_LISTED],
     }
 
 

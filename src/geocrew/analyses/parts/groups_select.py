@@ -69,15 +69,23 @@ class Groups:
             by=compose("sort, key" if settled else "sort"),
         )
 
-    def output(self, ctes: Expression, source: Expression) -> Expression:
-        """Return the SELECT of the result from `source`, which holds groups g with their geom."""
+    def column_type(self) -> Expression:
+        """Return the type of the output's geometry column."""
+        kind = self.shape.type + ("Z" if self.shape.has_z else "")
+        return compose("geometry(" + kind + ", {srid})", srid=self.shape.srid)
+
+    def output(self, ctes: Expression, source: Expression, *, ready: bool = False) -> Expression:
+        """Return the SELECT of the result from `source`, which holds groups g with their geom.
+
+        `ready`: these are of the output's type already, and need not be unpacked.
+        """
         part = compose("" if self.multipart else "CROSS JOIN LATERAL ST_Dump(g.geom) AS part")
         number = "g.number" if self.multipart else "row_number() OVER (" + _PARTS_ORDER + ")"
         shape = compose("g.geom" if self.multipart else "part.geom")
         columns = [
             (ID, compose(number)),
             *self._columns(),
-            (GEOMETRY, self.shape.force(shape)),
+            (GEOMETRY, shape if ready else self.shape.force(shape)),
         ]
         return compose(
             "{ctes} SELECT {columns} FROM {source} {part}",

@@ -14,8 +14,9 @@ from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows
-from geocrew.analyses.parts.static import Computed, build_static
+from geocrew.analyses.parts.static import build_static, spread
 from geocrew.analysis import Column, Context
+from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
@@ -121,19 +122,15 @@ def _compute(rule: Rule, rows: Rows, where: str, show: Callable[[float], None]) 
 
 
 def _build_static(context: Context, features: Features, rows: Rows, found: LocalMoran) -> Staged:
-    computed = Computed(
-        {
-            "moran_i": ("float8", found.i),
-            "moran_z": ("float8", found.z),
-            "moran_p": ("float8", two_sided_p(found.z)),
-            "quadrant": ("int2", found.quadrants),
-        },
-        "moran_i float8, moran_z float8, moran_p float8, quadrant int2",
-        "SELECT row, version, NULLIF(moran_i, 'NaN') AS moran_i, NULLIF(moran_z, 'NaN') AS moran_z,"
-        " NULLIF(moran_p, 'NaN') AS moran_p, quadrant",
-    )
+    results: dict[str, Array] = {
+        "moran_i": found.i,
+        "moran_z": found.z,
+        "moran_p": two_sided_p(found.z),
+        "quadrant": found.quadrants,
+    }
+    results = {name: spread(rows, values) for name, values in results.items()}
     columns = _result_columns(compose("r.moran_p"))
-    return build_static(context, features, rows, computed, columns, _names())
+    return build_static(context, features, rows, results, columns, _names())
 
 
 def _view_results(features: Features, rule: Rule, field: Field) -> Results:

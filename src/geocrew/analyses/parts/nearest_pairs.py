@@ -1,50 +1,172 @@
-"""The pairs of a nearest search, found range by range into a staged table, and their counts."""
+"""The pairs of a nearest search in a staged table, and their counts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from geocrew.analyses.parts.block_ranges import block_ranges
+from geocrew.analyses.parts.nearest_outlines import are_outlines, join_outlines, read_outlines
+from geocrew.analyses.parts.nearest_points import (
+    Points,
+    are_points,
+    join_points,
+    name_of,
+    read_points,
+)
 from geocrew.analyses.parts.nearest_sql import Search, Targets, pairs_select
-from geocrew.datasets.compose import Expression, compose
+from geocrew.analyses.parts.nearest_targets import prepare_targets
+from geocrew.datasets.arrays import Array, ArrayType, write_arrays
+from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.pairing import Side
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 
 _LISTED = 1000
 
-
-def store_pairs(
-    connection: Connection,
-    staging: Staging,
-    source: Side,
-    targets: Targets,
-    search: Search,
-    on_share: Callable[[float], object],
-) -> Expression:
-    """Fill a staged table with source, target, rank and distance; returns it."""
-    table = staging.relation("pairs")
-    nothing = pairs_select(source, targets, search, compose("false"))
-    connection.execute(
-        compose("CREATE UNLOGGED TABLE {table} AS {nothing} WITH NO DATA", table=table, nothing=nothing)
-    )
-    for share, part in block_ranges(connection, source.features.layer):
-        on_share(share)
-        select = pairs_select(source, targets, search, part)
-        connection.execute(compose("INSERT INTO {table} {select}", table=table, select=select))
-    connection.execute(compose("ANALYZE {table}", table=table))
-    return table
+OnProgress = Callable[[float, str], None]
 
 
-def count_places(connection: Connection, side: Side) -> tuple[int, int]:
-    """Return how many rows are kept, and how many of them have no place."""
-    query = compose(
-        "SELECT count(*), count(*) FILTER (WHERE {hollow}) FROM {rows} WHERE {kept}",
-        hollow=side.features.hollow("s"),
-        rows=side.features.rows("s"),
-        kept=side.features.kept("s"),
-    )
-    row = connection.execute(query).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+@dataclass(frozen=True)
+class Places:
+    """How many rows of a layer are kept, and how many of them have no place."""
+
+    kept: int
+    empty: int
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A staged table of source, target, rank and distance, and the counts of both sides."""
+
+    table: Expression
+    sources: Places
+    targets: Places
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Finds the nearest targets of each source.
+
+    `on_progress` hears a share of 0 to 1 and what is being done.
+    """
+
+    connection: Connection
+    staging: Staging
+    source: Side
+    target: Side
+    search: Search
+    on_progress: OnProgress
+
+    def find(self) -> Pairs:
+        """Find all pairs, in whichever way is the cheapest."""
+        sources = self._count_rows(self.source)
+        if are_points(
+            self.source, self.target, self.search, sources, lambda: self._count_rows(self.target)
+        ):
+            pairs = self._among_points()
+        elif are_outlines(self.connection, self.source, self.target, self.search, sources):
+            pairs = self._among_outlines()
+        else:
+            pairs = self._by_index()
+        self.connection.execute(compose("ANALYZE {table}", table=pairs.table))
+        return pairs
+
+    def _among_points(self) -> Pairs:
+        targets = read_points(self.connection, self.target, self._show(0.0, 0.6, "reading points"))
+        sources = targets if self.search.same else self._read_sources()
+        table = self._make_table(sources.type, targets.type)
+        show = self._show(0.7, 1.0, "searching the nearest")
+        join_points(self.connection, table, sources, targets, self.search, show)
+        return Pairs(table, _places(sources), _places(targets))
+
+    def _among_outlines(self) -> Pairs:
+        targets = read_outlines(self.connection, self.target, self._show(0.0, 0.3, "reading shapes"))
+        sources = self._read_sources()
+        table = self._make_table(sources.type, "int8")
+        show = self._show(0.4, 0.7, "searching the nearest")
+        left = join_outlines(self.connection, table, sources, targets, self.search, show)
+        if len(left):
+            self._search_again(table, sources.type, left)
+        return Pairs(table, _places(sources), Places(targets.kept, targets.kept - len(targets.names)))
+
+    def _search_again(self, table: Expression, kind: ArrayType, names: Array) -> None:
+        """Let PostgreSQL decide what hangs on last bits."""
+        left = self.staging.relation("left")
+        self.connection.execute(
+            compose("CREATE UNLOGGED TABLE {left} (name {kind})", left=left, kind=identify(kind))
+        )
+        write_arrays(self.connection, left, {"name": (kind, names)})
+        self.connection.execute(compose("ANALYZE {left}", left=left))
+        chosen = compose("{source} IN (SELECT name FROM {left})", source=name_of(self.source), left=left)
+        targets = prepare_targets(
+            self.connection, self.staging, self.source, self.target, self.search.geographic, len(names)
+        )
+        self._append(table, targets, chosen, 0.7, "searching again where the last bits decide")
+
+    def _by_index(self) -> Pairs:
+        self.on_progress(0.0, "preparing targets")
+        sources = self._count_places(self.source)
+        targets = prepare_targets(
+            self.connection, self.staging, self.source, self.target, self.search.geographic, sources.kept
+        )
+        among = "" if targets.pieces is None else " among pieces of big shapes"
+        table = self.staging.relation("pairs")
+        nothing = pairs_select(self.source, targets, self.search, compose("false"))
+        self.connection.execute(
+            compose(
+                "CREATE UNLOGGED TABLE {table} AS {nothing} WITH NO DATA", table=table, nothing=nothing
+            )
+        )
+        self._append(table, targets, compose("true"), 0.1, f"searching the nearest{among}")
+        return Pairs(table, sources, self._count_places(self.target))
+
+    def _append(
+        self, table: Expression, targets: Targets, chosen: Expression, began: float, doing: str
+    ) -> None:
+        show = self._show(began, 1.0, doing)
+        for share, part in block_ranges(self.connection, self.source.features.layer):
+            show(share)
+            both = compose("{part} AND {chosen}", part=part, chosen=chosen)
+            select = pairs_select(self.source, targets, self.search, both)
+            self.connection.execute(compose("INSERT INTO {table} {select}", table=table, select=select))
+
+    def _read_sources(self) -> Points:
+        return read_points(self.connection, self.source, lambda _: None)
+
+    def _make_table(self, source: ArrayType, target: ArrayType) -> Expression:
+        table = self.staging.relation("pairs")
+        self.connection.execute(
+            compose(
+                "CREATE UNLOGGED TABLE {table} (source {source}, target {target}, rank int4,"
+                " distance float8)",
+                table=table,
+                source=identify(source),
+                target=identify(target),
+            )
+        )
+        return table
+
+    def _show(self, first: float, stop: float, doing: str) -> Callable[[float], None]:
+        return lambda share: self.on_progress(first + (stop - first) * share, doing)
+
+    def _count_rows(self, side: Side) -> int:
+        query = compose("SELECT count(*) FROM {table}", table=side.features.layer.relation)
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def _count_places(self, side: Side) -> Places:
+        query = compose(
+            "SELECT count(*), count(*) FILTER (WHERE {hollow}) FROM {rows} WHERE {kept}",
+            hollow=side.features.hollow("s"),
+            rows=side.features.rows("s"),
+            kept=side.features.kept("s"),
+        )
+        row = self.connection.execute(query).fetchone()
+        return Places(int(row[0]), int(row[1])) if row else Places(0, 0)
+
+
+def _places(points: Points) -> Places:
+    return Places(len(points.names), int((~points.somewhere).sum()))
 
 
 def measure_pairs(connection: Connection, pairs: Expression) -> tuple[int, dict[str, Any]]:

@@ -5,6 +5,7 @@ Geographic ones are geodesics on WGS84: the index orders by the sphere and is wr
 so it only bounds the reach within which the nearest must lie, and all of those are measured.
 """
 
+import math
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -28,6 +29,11 @@ class Search:
     geographic: bool
     same: bool
 
+    @property
+    def farthest(self) -> float:
+        """A hair more than the reach, in the unit of the comparison; the exact limit comes after."""
+        return math.inf if self.reach is None else self.reach * self.unit * (1 + 1e-12)
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -35,8 +41,9 @@ class Targets:
 
     `made` is a CTE that must precede the SELECT. `probe` reads planar shapes in the same way,
     where geographic ones have no index that could bound the reach; `spot` is a planar point of each with
-    such an index. `pieces` is a table of big planar
-    shapes cut up (target, shape); a distance to them is right to `noise`.
+    such an index. `boxed`: the index on points as they are stored, in degrees, serves.
+    `pieces` is a table of big planar shapes cut up (target, shape); distances to them are right to
+    `noise`.
     """
 
     rows: Expression
@@ -46,6 +53,7 @@ class Targets:
     made: Expression | None = None
     probe: "Targets | None" = None
     spot: Expression | None = None
+    boxed: bool = False
     pieces: Expression | None = None
     noise: float = 0.0
 
@@ -83,16 +91,37 @@ _GEOGRAPHIC_SEARCH: LiteralString = """
             ORDER BY {order} LIMIT {limit}
         ) AS few
     ) AS bound
+"""
+_ZONE: LiteralString = """
     CROSS JOIN LATERAL (SELECT _ST_Expand(a.shape, bound.reach * 1.01) AS zone OFFSET 0) AS around
 """
 _GEOGRAPHIC: LiteralString = """
     SELECT target, apart
     FROM (
         SELECT {row} AS target, {apart} AS apart
-        FROM {rows} WHERE {shape} && around.zone AND {usable} AND {other}
+        FROM {rows} WHERE {indexed} && around.zone AND {usable} AND {other}
         OFFSET 0
     ) AS close
     WHERE apart <= bound.reach
+"""
+# Points within the reach lie in a box of degrees, so the index on the points as they are stored serves.
+# A degree of latitude has 110,574 m at least, one of longitude 111,320 m by the cosine of the farthest
+# latitude on the way; near a pole, and where the box would cross the antimeridian, all longitudes count.
+_BOX: LiteralString = """
+    CROSS JOIN LATERAL (
+        SELECT ST_MakeEnvelope(
+            CASE WHEN whole THEN -180 ELSE x - wide END, y - tall,
+            CASE WHEN whole THEN 180 ELSE x + wide END, y + tall, {srid}
+        ) AS zone
+        FROM (
+            SELECT x, y, tall, wide, abs(y) + tall > 89 OR abs(x) + wide > 180 AS whole
+            FROM (
+                SELECT x, y, tall, tall / cos(radians(LEAST(abs(y) + tall, 89))) AS wide
+                FROM (SELECT ST_X(a.near) AS x, ST_Y(a.near) AS y, bound.reach / 110500 AS tall) AS spot
+            ) AS width
+        ) AS sides
+        OFFSET 0
+    ) AS around
 """
 # PostGIS calls edges on one great circle that lie opposite each other on the Earth crossing; boxes of
 # shapes that touch have a place in common, so those are measured between their vertices.
@@ -183,8 +212,7 @@ def pairs_select(
 
 def _search(source: Side, targets: Targets, search: Search) -> tuple[Expression, Expression]:
     """Return the laterals that bound the search, and the SELECT of target and apart within it."""
-    # A hair more than what is asked, in the unit of the comparison; the exact limit comes after.
-    reach = None if search.reach is None else search.reach * search.unit * (1 + 1e-12)
+    reach = None if search.reach is None else search.farthest
     bounds = {"reach": compose("NULL::float8") if reach is None else reach, "limit": search.limit}
     whole = _from(targets, source, search)
     if search.geographic:
@@ -196,7 +224,13 @@ def _search(source: Side, targets: Targets, search: Search) -> tuple[Expression,
             | {"apart": compose(_APART, shape=measured_shape(probe.shape, targets.probe is not None))},
             **bounds,
         )
-        return steps, compose(_GEOGRAPHIC, **whole, apart=compose(_APART, shape=targets.shape))
+        box = compose(_BOX, srid=source.features.layer.srid) if targets.boxed else compose(_ZONE)
+        return compose("{steps} {box}", steps=steps, box=box), compose(
+            _GEOGRAPHIC,
+            **whole,
+            apart=compose(_APART, shape=targets.shape),
+            indexed=probe.shape if targets.boxed else targets.shape,
+        )
     if targets.pieces is None:
         bounded = "true" if reach is None else "ST_DWithin(a.shape, {shape}, {reach})"
         near = compose(bounded, shape=targets.shape, reach=bounds["reach"])

@@ -46,12 +46,20 @@ def defined_targets(target: Side, geographic: bool) -> Targets:
 
 
 def prepare_targets(
-    connection: Connection, staging: Staging, target: Side, geographic: bool, sources: int
+    connection: Connection,
+    staging: Staging,
+    source: Side,
+    target: Side,
+    geographic: bool,
+    sources: int,
 ) -> Targets:
     """Return the targets ready for a fast search: staged with an index where they have none that serves.
 
     Big planar shapes are cut up besides, where `sources` are many enough to be worth it.
     """
+    if geographic and _are_indexed_points(connection, source, target):
+        stored = stored_targets(target)
+        return replace(stored, shape=measured_shape(stored.shape, True), probe=stored, boxed=True)
     if target.direct and not geographic and has_shape_index(connection, target.features.layer):
         targets = stored_targets(target)
     else:
@@ -96,6 +104,33 @@ def _stage(connection: Connection, staging: Staging, target: Side, geographic: b
         return targets
     connection.execute(compose("CREATE INDEX ON {table} USING gist (spot)", table=table))
     return replace(targets, spot=compose("b.spot"))
+
+
+def _are_indexed_points(connection: Connection, source: Side, target: Side) -> bool:
+    """Say whether both are points within the bounds of degrees, the targets with an index on them.
+
+    Staging them with an index on geography costs 12 µs a target: 1.2 of 2.9 CPU s for 10,000 sources
+    among 100,000.
+    """
+    sides = (source, target)
+    return (
+        all(side.direct and side.features.geometry.type == "Point" for side in sides)
+        and has_shape_index(connection, target.features.layer)
+        and all(_within_bounds(connection, side) for side in sides)
+    )
+
+
+def _within_bounds(connection: Connection, side: Side) -> bool:
+    """Say whether all degrees are usual ones; PostGIS takes others for some place on the Earth."""
+    query = compose(
+        "SELECT NOT EXISTS (SELECT FROM {rows} WHERE {usable} AND NOT ("
+        "ST_X({shape}) BETWEEN -180 AND 180 AND ST_Y({shape}) BETWEEN -90 AND 90))",
+        rows=side.features.rows("s"),
+        usable=side.takes_part("s"),
+        shape=side.shape("s"),
+    )
+    row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _cut_up(connection: Connection, staging: Staging, targets: Targets) -> Targets:

@@ -1,38 +1,62 @@
 """The steps that clip and erase have in common, from opening the features to the product."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from geocrew.analyses.parts.overlay import overlay
-from geocrew.analyses.parts.overlay_ladder import Operation
-from geocrew.analyses.parts.overlay_layers import MaskLayer, count_mask, prepare_mask, view_mask
-from geocrew.analyses.parts.overlay_mask import Mask
-from geocrew.analyses.parts.overlay_result import build_table, build_view, count_rows, say
+from geocrew.analyses.parts.overlay import Overlaid, overlay
+from geocrew.analyses.parts.overlay_balance import balance_points, balance_shapes
+from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
+from geocrew.analyses.parts.overlay_layers import MaskLayer, prepare_mask, view_mask
+from geocrew.analyses.parts.overlay_mask import Mask, enlarged
+from geocrew.analyses.parts.overlay_points import sort_points
+from geocrew.analyses.parts.overlay_result import (
+    build_points,
+    build_shapes,
+    build_view,
+    say,
+    unfit_for_view,
+)
 from geocrew.analyses.parts.overlay_rows import Rows, read_rows
 from geocrew.analyses.parts.overlay_sql import straight_shape
+from geocrew.analyses.parts.overlay_workshop import Workshop
 from geocrew.analysis import Context, Product, VectorParams
 from geocrew.datasets.compose import Expression
-from geocrew.datasets.features import Features, OnInvalid, prepare
+from geocrew.datasets.features import Features, OnInvalid, refuse_invalid, take_rows
 from geocrew.datasets.layer import Layer
-from geocrew.datasets.steady import watched
+from geocrew.datasets.steady import steady, watched
+from geocrew.db import Connection
+from geocrew.errors import UserError
 
 
 @dataclass(frozen=True)
 class Source:
-    """The features to be cut: as the user's layer, as they are read, and as numbers."""
+    """The features to be cut: as the user's layer, and as they are read, shapes not yet checked."""
 
     layer: Layer
     features: Features
-    rows: Rows
 
 
-def read_source(context: Context, layer: Layer, on_invalid: OnInvalid) -> Source:
-    """Make the features addressable and valid, and read where they are."""
+@dataclass(frozen=True)
+class Blade:
+    """What they are cut by: as a mask, and as the FROM item `mask` of a view of such features.
+
+    `counts` is what the result says of it, `unmoved` how many of its polygons could not be transformed.
+    """
+
+    mask: Mask
+    item: Callable[[Features], Expression]
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    unmoved: int = 0
+
+
+def open_source(context: Context, layer: Layer, on_invalid: OnInvalid) -> Source:
+    """Make the features addressable; raises UserError for invalid shapes under `fail`."""
     context.progress(0.0, "checking shapes")
-    features = prepare(context.connection, layer, context.staging, on_invalid)
-    context.progress(0.1, "reading")
-    return Source(layer, features, read_rows(context.connection, features))
+    features = take_rows(context.connection, layer, context.staging)
+    if on_invalid == "fail" and features.geometry.dimension != 0:
+        refuse_invalid(context.connection, features.layer)
+    return Source(layer, replace(features, on_invalid=on_invalid))
 
 
 def cut_by_dataset(
@@ -44,43 +68,95 @@ def cut_by_dataset(
     name: str,
 ) -> Product:
     """Cut the features of `layer` by the union of a dataset's polygons."""
-    source = read_source(context, layer, params.on_invalid)
+    source = open_source(context, layer, params.on_invalid)
     with watched(mask.layer):
-        polygons, features = prepare_mask(context, mask, params.on_invalid)
-    shape = straight_shape(source.features.for_view(layer))
-    product = cut(
-        operation,
-        params,
-        context,
-        source,
-        polygons,
-        view_mask(mask, features, shape),
-        count_mask(features),
-        name,
-    )
-    features.check_unchanged(context.connection)
+        prepared = prepare_mask(context, mask, params.on_invalid)
+
+    def item(features: Features) -> Expression:
+        return view_mask(mask, prepared.features, straight_shape(features))
+
+    blade = Blade(prepared.mask, item, prepared.counts, prepared.copied.failed)
+    product = cut(operation, params, context, source, blade, name)
+    prepared.features.check_unchanged(context.connection)
     return product
 
 
 def cut(
-    operation: Operation,
-    params: VectorParams,
-    context: Context,
-    source: Source,
-    mask: Mask,
-    view_item: Expression,
-    counts: Mapping[str, Any],
-    name: str,
+    operation: Operation, params: VectorParams, context: Context, source: Source, blade: Blade, name: str
 ) -> Product:
-    """Cut the features by a mask; `view_item` is the mask as the FROM item of a view."""
-    features, rows = source.features, source.rows
-    overlaid = overlay(operation, context, features, rows, mask)
-    context.progress(0.8, "writing")
-    if params.output_mode == "static":
-        staged = build_table(context, features, overlaid)
-    else:
-        view = features.for_view(source.layer)
-        staged = build_view(operation, context, view, view_item, overlaid, params.output_mode)
-    balance = count_rows(operation, context.connection, features, rows, overlaid)
+    """Cut the features by a mask."""
+    if blade.unmoved and params.output_mode != "static":
+        raise UserError(
+            f"{blade.unmoved} polygons to cut by cannot be transformed to the features' SRID, so"
+            f' output_mode "{params.output_mode}" would fail when it is read; choose "static"'
+        )
+    context.progress(0.1, "reading")
+    points = source.features.geometry.type == "Point"
+    product = (_cut_points if points else _cut_shapes)(operation, params, context, source, blade)
+    return replace(product, name=name, counts={**product.counts, **blade.counts})
+
+
+def _cut_points(
+    operation: Operation, params: VectorParams, context: Context, source: Source, blade: Blade
+) -> Product:
+    connection, features, summary = context.connection, source.features, None
+    with steady(connection):
+        features.check_unchanged(connection)
+        points = sort_points(
+            operation, connection, context.staging, features, blade.mask, _shower(context)
+        )
+        context.progress(0.8, "writing")
+        if params.output_mode == "static":
+            staged = build_points(context, features, points.where)
+            rows_out = staged.rows or 0
+        else:
+            view = features.for_view(source.layer)
+            staged, summary = build_view(operation, context, view, blade.item(view), params.output_mode)
+            rows_out = summary.row_count
+        counts = balance_points(operation, connection, features, points, rows_out)
     said = {"notes": say(features, params.output_mode)}
-    return Product(staged=staged, name=name, counts=balance | dict(counts) | said)
+    return Product(staged=staged, name="", counts=counts | said, summary=summary)
+
+
+def _cut_shapes(
+    operation: Operation, params: VectorParams, context: Context, source: Source, blade: Blade
+) -> Product:
+    connection, features, summary = context.connection, source.features, None
+    rows = _read(operation, connection, features, blade.mask)
+    workshop = Workshop(connection, context.staging, features, rows)
+    overlaid = overlay(operation, workshop, rows, blade.mask, params.on_invalid, _shower(context))
+    context.progress(0.8, "writing")
+    known = replace(features, invalid=overlaid.invalid.count, lost=overlaid.invalid.lost)
+    if params.output_mode == "static":
+        staged = build_shapes(context, features, workshop.remains())
+        if staged.rows != overlaid.count(Verdict.KEPT, Verdict.CUT):
+            raise features.changed()
+    else:
+        view = known.for_view(source.layer)
+        _check_cuts(view, params, overlaid)
+        staged, summary = build_view(operation, context, view, blade.item(view), params.output_mode)
+        features.check_unchanged(connection)
+    counts = balance_shapes(operation, connection, features, rows, overlaid)
+    said = {"notes": say(known, params.output_mode)}
+    return Product(staged=staged, name="", counts=counts | said, summary=summary)
+
+
+def _read(operation: Operation, connection: Connection, features: Features, mask: Mask) -> Rows:
+    """Read the rows that may remain: all in an erase, those near the mask in a clip."""
+    if operation == "erase" or mask.bounds is None:
+        return read_rows(connection, features, None)
+    return read_rows(connection, features, enlarged(mask.bounds))
+
+
+def _check_cuts(features: Features, params: VectorParams, overlaid: Overlaid) -> None:
+    """Raise UserError where a view would cut what GEOS has refused to cut."""
+    refused = overlaid.mended + overlaid.count(Verdict.FAILED)
+    if refused:
+        raise unfit_for_view(features, params.output_mode, f"{refused} rows were snapped or failed")
+
+
+def _shower(context: Context) -> Callable[[float], None]:
+    def show(share: float) -> None:
+        context.progress(0.2 + 0.6 * share, "cutting")
+
+    return show

@@ -18,6 +18,7 @@ class Verdict:
     FAILED = 4
     EMPTY = 5  # had no shape
     PENDING = 6  # not decided
+    SKIPPED = 7  # not valid, and to be left out
 
 
 class Outcome(NamedTuple):

@@ -1,7 +1,9 @@
 """The dataset whose polygons cut: opened, checked, and as a mask for tables and for views."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from geocrew.analyses.parts.overlay_copy import Copied, copy_polygons
 from geocrew.analyses.parts.overlay_mask import DatasetMask
 from geocrew.analyses.parts.overlay_sql import union_near
 from geocrew.analysis import Context
@@ -35,18 +37,39 @@ def open_mask(
     return MaskLayer(parameter, layer, in_srid_of(connection, first, layer))
 
 
-def prepare_mask(
-    context: Context, mask: MaskLayer, on_invalid: OnInvalid
-) -> tuple[DatasetMask, Features]:
+@dataclass(frozen=True)
+class Blade:
+    """What cuts: the polygons as a mask, as they were prepared, and what could not be transformed."""
+
+    mask: DatasetMask
+    features: Features
+    copied: Copied
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """How many polygons were repaired, left out for being invalid, or could not be transformed."""
+        repaired, skipped = self.features.mending
+        return {
+            "n_mask_repaired": repaired,
+            "n_mask_skipped": skipped,
+            "n_mask_failed": self.copied.failed,
+            "mask_failed": list(self.copied.named),
+        }
+
+
+def prepare_mask(context: Context, mask: MaskLayer, on_invalid: OnInvalid) -> Blade:
     """Copy the polygons to the workshop; raises UserError where they are not all polygons."""
-    features = prepare(context.connection, mask.layer, context.staging, on_invalid, part="2")
-    if features.geometry.dimension != 2 and _any_rows(context.connection, features):
+    connection, table = context.connection, context.staging.relation("mask")
+    features = prepare(connection, mask.layer, context.staging, on_invalid, part="2")
+    if features.geometry.dimension != 2 and _any_rows(connection, features):
         raise UserError(
             f"{mask.parameter} {mask.layer.dataset.id} holds points, lines or a mixture; "
             "choose a dataset of polygons"
         )
+    copied = copy_polygons(connection, table, features, mask.alignment)
+    moved = mask.alignment.srid is not None
     srid = mask.layer.srid if mask.alignment.srid is None else mask.alignment.srid
-    return DatasetMask(context.connection, features, mask.alignment, context.staging, srid), features
+    return Blade(DatasetMask(connection, table, srid, moved=moved), features, copied)
 
 
 def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Expression:
@@ -54,12 +77,6 @@ def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Express
     features = prepared.for_view(mask.layer)
     aligned = mask.alignment.shape(features.geometry.straight(features.shape("m")))
     return union_near(features, aligned, shape)
-
-
-def count_mask(features: Features) -> dict[str, int]:
-    """Return how many polygons were repaired or left out for being invalid."""
-    repaired, skipped = features.mending
-    return {"n_mask_repaired": repaired, "n_mask_skipped": skipped}
 
 
 def _any_rows(connection: Connection, features: Features) -> bool:

@@ -13,10 +13,7 @@ import numpy.typing as npt
 import shapely
 
 from geocrew.analyses.parts.overlay_rows import around
-from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features
-from geocrew.datasets.srids import Alignment
-from geocrew.datasets.staging import Staging
+from geocrew.datasets.compose import Expression, compose
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
 
@@ -30,7 +27,9 @@ _MARGIN = 1 / 317
 
 
 class Mask(Protocol):
-    """Polygons whose union is the mask."""
+    """Polygons whose union is the mask; `bounds` (4,) are around all of them, None without any."""
+
+    bounds: Floats | None
 
     def near(self, box: Floats) -> Shapes:
         """Return those whose boxes meet `box` (xmin, ymin, xmax, ymax), in an order of their own."""
@@ -43,6 +42,7 @@ class PolygonMask:
         self._parts: Shapes = shapely.get_parts(polygon)
         shapely.prepare(self._parts)
         self._bounds = shapely.bounds(self._parts)
+        self.bounds: Floats | None = around(self._bounds) if len(self._parts) else None
 
     def near(self, box: Floats) -> Shapes:
         """Return the parts of the polygon near a box."""
@@ -52,32 +52,18 @@ class PolygonMask:
 
 
 class DatasetMask:
-    """The polygons of a dataset, copied to the workshop in the SRID of the features to be cut."""
+    """The polygons of a table of the workshop (row, geom); `moved` if they have been transformed."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        features: Features,
-        alignment: Alignment,
-        staging: Staging,
-        srid: int,
-    ) -> None:
-        self._connection, self._table, self._srid = connection, staging.relation("mask"), srid
-        self._moved = alignment.srid is not None
-        shape = alignment.shape(features.geometry.straight(features.shape("s")))
-        connection.execute(
-            compose(
-                "CREATE UNLOGGED TABLE {table} AS SELECT ST_Force2D({shape}) AS geom FROM {rows}"
-                " WHERE NOT {hollow} AND {kept}",
-                table=self._table,
-                shape=shape,
-                rows=features.rows("s"),
-                hollow=features.hollow("s"),
-                kept=features.kept("s"),
-            )
+    def __init__(self, connection: Connection, table: Expression, srid: int, *, moved: bool) -> None:
+        self._connection, self._table, self._srid, self._moved = connection, table, srid, moved
+        query = compose(
+            "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
+            " FROM (SELECT ST_Extent(geom) AS box FROM {table}) AS t",
+            table=table,
         )
-        connection.execute(compose("CREATE INDEX ON {table} USING gist (geom)", table=self._table))
-        connection.execute(compose("ANALYZE {table}", table=self._table))
+        row = connection.execute(query).fetchone()
+        filled = row is not None and row[0] is not None
+        self.bounds: Floats | None = np.array(row, np.float64) if filled else None
 
     def near(self, box: Floats) -> Shapes:
         """Read the polygons near a box, in the order of their bytes: not of their place in the table."""
@@ -102,12 +88,20 @@ def mask_of_chunks(mask: Mask, boxes: Floats) -> list[Any]:
 
     Boxes that follow each other should lie together.
     """
-    whole = _enlarged(around(boxes))
+    whole = enlarged(around(boxes))
     pieces: list[list[Any]] = [[] for _ in range(len(boxes))]
     for shape in mask.near(whole):
         for chunk, piece in _spread(shape, boxes, range(len(boxes))):
             pieces[chunk].append(piece)
     return [_joined(each, box) for each, box in zip(pieces, boxes, strict=True)]
+
+
+def mask_around(mask: Mask, box: Floats) -> Any:
+    """Return the mask around one box (4,): an empty polygon where it does not meet it."""
+    (made,) = mask_of_chunks(mask, box[None, :])
+    made = shapely.Polygon() if made is None else made
+    shapely.prepare(made)
+    return made
 
 
 def _spread(shape: Any, boxes: Floats, chosen: range) -> Iterator[tuple[int, Any]]:
@@ -141,7 +135,7 @@ def _cut(shape: Any, box: Floats) -> Any:
     clip_by_rect is no faster on large shapes, and 194 of 258 pieces of a ragged coast were not valid.
     """
     bounds = shapely.bounds(shape)
-    box = _enlarged(box)
+    box = enlarged(box)
     if (bounds[:2] >= box[:2]).all() and (bounds[2:] <= box[2:]).all():
         return shape
     return shapely.intersection(shape, shapely.box(*box))
@@ -171,9 +165,9 @@ def _repaired(shapes: Shapes) -> Shapes:
     return shapes
 
 
-def _enlarged(box: Floats) -> Floats:
-    """Enlarge a box by a share of its longer side, and by more than a coordinate's last digits."""
+def enlarged(box: Floats) -> Floats:
+    """Enlarge a box (4,) by a share of its longer side, and by more than a coordinate's last digits."""
     side = max(box[2] - box[0], box[3] - box[1])
     margin = max(side * _MARGIN, float(np.abs(box).max()) * 1e-9, 1e-9)
-    enlarged: Floats = box + np.array([-margin, -margin, margin, margin])
-    return enlarged
+    larger: Floats = box + np.array([-margin, -margin, margin, margin])
+    return larger

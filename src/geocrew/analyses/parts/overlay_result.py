@@ -1,122 +1,96 @@
-"""What an overlay gives back: the rows that remain, the balance of all, and what to know of them."""
+"""What an overlay gives back: the rows that remain as a table or as a view, and what to know of them."""
 
-from typing import Any, LiteralString
+from dataclasses import replace
 
-import numpy as np
-
-from geocrew.analyses.parts.overlay import Overlaid
-from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
-from geocrew.analyses.parts.overlay_rows import Rows
+from geocrew.analyses.parts.overlay_ladder import Operation
 from geocrew.analyses.parts.overlay_sql import straight_shape, view_piece, view_where
 from geocrew.analysis import Context, notes
 from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
-from geocrew.datasets.layer import Layer
-from geocrew.datasets.output import Results, select_rows
-from geocrew.db import Connection
+from geocrew.datasets.output import GEOMETRY, Results, select_rows
+from geocrew.datasets.pairing import Side
+from geocrew.datasets.srids import Alignment
+from geocrew.datasets.staging import SCHEMA
+from geocrew.datasets.summary import Summary, summarise
+from geocrew.datasets.topology import refused_as
 from geocrew.errors import UserError
-from geocrew.kernels.arrays import Ints
 
-_LISTED = 1000
-_REASONS: dict[Operation, dict[int, str]] = {
-    "clip": {
-        Verdict.FAILED: "could not be cut",
-        Verdict.LOWER: "only touches the clip shape",
-        Verdict.EMPTY: "no shape",
-        Verdict.OUTSIDE: "outside the clip shape",
-    },
-    "erase": {
-        Verdict.FAILED: "could not be cut",
-        Verdict.LOWER: "what remains is of a lower dimension",
-        Verdict.EMPTY: "no shape",
-        Verdict.OUTSIDE: "wholly covered",
-    },
-}
-_SHAPE: LiteralString = "CASE WHEN c.number IS NULL THEN {whole} ELSE {part} END"
+_UNMOVED = Alignment(None, 0.0)
 
 
-def build_table(context: Context, features: Features, overlaid: Overlaid) -> Staged:
-    """Let the server write the rows that remain, each whole or with its cut shape."""
-    connection = context.connection
-    results = Results(
-        columns=[],
-        joins=compose(
-            "JOIN {remains} AS r ON r.row = s.ctid AND r.version = s.xmin"
-            " LEFT JOIN {cuts} AS c ON c.number = r.number",
-            **overlaid.tables,
-        ),
-        shape=compose(
-            _SHAPE,
-            whole=features.output_shape("s"),
-            part=features.geometry.force(compose("c.geom")),
-        ),
+def build_shapes(context: Context, features: Features, remains: Expression) -> Staged:
+    """Let the server write the rows of `remains` (row, version, geom), whole where geom is NULL."""
+    joins = compose("JOIN {remains} AS r ON r.row = s.ctid AND r.version = s.xmin", remains=remains)
+    part = features.geometry.force(compose("r.geom"))
+    shape = compose(
+        "CASE WHEN r.geom IS NULL THEN {whole} ELSE {part} END",
+        whole=features.output_shape("s"),
+        part=part,
     )
-    with connection.transaction():
-        connection.execute("SET LOCAL jit = off")
-        staged = build(connection, context.staging, "static", select_rows(features, results))
-        features.check_unchanged(connection)
-    if staged.rows != overlaid.count(Verdict.KEPT, Verdict.CUT):
-        raise features.changed()
+    with context.connection.transaction():
+        # By address each row is found directly; hashing rows with their shapes takes twice that. Rows
+        # without a key are numbered besides, by a join that must not be a nested loop.
+        if features.layer.key is not None:
+            context.connection.execute(
+                "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+            )
+        staged = _build_table(context, features, joins, shape, None)
+        features.check_unchanged(context.connection)
     return staged
 
 
+def build_points(context: Context, features: Features, where: Expression) -> Staged:
+    """Let the server write the rows that remain, all whole."""
+    return _build_table(context, features, compose(""), None, where)
+
+
 def build_view(
-    operation: Operation,
-    context: Context,
-    features: Features,
-    mask: Expression,
-    overlaid: Overlaid,
-    output_mode: OutputMode,
-) -> Staged:
-    """Make the view; `features` are those of the original layer, `mask` its FROM item `mask`."""
-    if overlaid.mended or overlaid.count(Verdict.FAILED):
+    operation: Operation, context: Context, features: Features, mask: Expression, mode: OutputMode
+) -> tuple[Staged, Summary]:
+    """Make the view and read it once; `features` are those of the original layer.
+
+    `mask` is its FROM item `mask`. Raises UserError where it cannot be read.
+    """
+    if features.layer.rank("s") is None:
         raise UserError(
-            f"{features.layer.described} has shapes that PostGIS cannot cut, so output_mode "
-            f'"{output_mode}" would fail when it is read; choose "static"'
+            f"{features.layer.described} has no unique key, so a view cannot tell its rows apart; "
+            'choose output_mode "static"'
         )
-    shape = straight_shape(features)
+    shape, mixed = straight_shape(features), features.geometry.dimension is None
     results = Results(
         columns=[],
-        joins=view_piece(operation, mask, shape),
+        joins=compose(
+            "{numbers} {piece}",
+            numbers=Side(features, _UNMOVED).identity_join("s"),
+            piece=view_piece(operation, mask, shape, mixed=mixed),
+        ),
         shape=compose(
             "CASE WHEN piece.geom IS NULL THEN {whole} ELSE {part} END",
             whole=features.output_shape("s"),
             part=features.geometry.force(compose("piece.geom")),
         ),
-        where=view_where(operation, features.hollow("s"), shape),
+        where=view_where(operation, features.hollow("s"), shape, mixed=mixed),
+        source_id=Side(features, _UNMOVED).identity("s"),
     )
-    return build(context.connection, context.staging, output_mode, select_rows(features, results))
+    with refused_as(context.connection, lambda reason: unfit_for_view(features, mode, reason)):
+        staged = build(context.connection, context.staging, mode, select_rows(features, results))
+        return staged, summarise(context.connection, SCHEMA, staged.table, GEOMETRY)
 
 
-def count_rows(
-    operation: Operation, connection: Connection, features: Features, rows: Rows, overlaid: Overlaid
-) -> dict[str, Any]:
-    """Return the balance sheet: rows_in is the sum of rows_out, the three dropped_ and failed."""
-    repaired, skipped = features.mending
-    outside, empty = overlaid.count(Verdict.OUTSIDE), overlaid.count(Verdict.EMPTY)
-    dropped = list(features.dropped)
-    dropped += _dropped(operation, connection, features.layer, rows, overlaid)
-    return {
-        "n_cut": overlaid.count(Verdict.CUT),
-        "n_untouched": overlaid.count(Verdict.KEPT),
-        "n_empty": empty,
-        "n_repaired": repaired,
-        "n_skipped": skipped,
-        "n_mended_to_cut": overlaid.mended,
-        "rows_in": len(rows.row) + skipped,
-        "rows_out": overlaid.count(Verdict.KEPT, Verdict.CUT),
-        "dropped_outside": outside,
-        "dropped_empty": empty,
-        "dropped_lower_dimension": overlaid.count(Verdict.LOWER),
-        "failed": overlaid.count(Verdict.FAILED) + skipped,
-        "dropped": dropped[:_LISTED],
-    }
+def unfit_for_view(features: Features, mode: OutputMode, reason: str) -> UserError:
+    """Return the error for shapes that only this process can cut."""
+    return UserError(
+        f"{features.layer.described} has shapes that PostGIS cannot cut, so output_mode "
+        f'"{mode}" would fail when it is read ({reason}); choose "static"'
+    )
 
 
 def say(features: Features, output_mode: OutputMode) -> list[str]:
     """Return notes of what became of shapes; a view of an overlay computes all of them."""
-    said = notes(features, "static")
+    said = notes(replace(features, lost=0), "static")
+    if features.lost:
+        said.append(f"{features.lost} invalid shapes could not be repaired and count as empty")
     if output_mode == "view":
         said.append(
             "the view cuts its shapes anew whenever it is read and cannot use the spatial index; "
@@ -125,33 +99,20 @@ def say(features: Features, output_mode: OutputMode) -> list[str]:
     return said
 
 
-def _dropped(
-    operation: Operation, connection: Connection, layer: Layer, rows: Rows, overlaid: Overlaid
-) -> list[dict[str, Any]]:
-    """Name the first rows of those left out, the rarest reasons first, by rank within each."""
-    reasons = _REASONS[operation]
-    order = {verdict: place for place, verdict in enumerate(reasons)}
-    numbers = np.flatnonzero(np.isin(overlaid.verdicts, list(reasons)))
-    places = np.array([order[verdict] for verdict in overlaid.verdicts[numbers].tolist()], np.int64)
-    first = numbers[np.lexsort((rows.rank[numbers], places))][:_LISTED]
-    if not len(first):
-        return []
-    names = _names(connection, layer, rows, first)
-    return [
-        {"id": name, "reason": reasons[int(overlaid.verdicts[number])]}
-        for name, number in zip(names, first, strict=True)
-    ]
-
-
-def _names(connection: Connection, layer: Layer, rows: Rows, numbers: Ints) -> list[int | str]:
-    """Return the keys of some rows, their addresses where there is no key."""
-    address = rows.row[numbers].view([("block", ">u4"), ("place", ">u2")])
-    query = compose(
-        "SELECT {name} FROM unnest({addresses}::tid[]) WITH ORDINALITY AS t(row, place)"
-        " LEFT JOIN {relation} AS s ON s.ctid = t.row ORDER BY t.place",
-        name=layer.rank("s") or compose("s.ctid"),
-        addresses="{" + ",".join(f'"({each["block"]},{each["place"]})"' for each in address) + "}",
-        relation=layer.relation,
+def _build_table(
+    context: Context,
+    features: Features,
+    joins: Expression,
+    shape: Expression | None,
+    where: Expression | None,
+) -> Staged:
+    side = Side(features, _UNMOVED)
+    results = Results(
+        columns=[],
+        joins=compose("{joins} {numbers}", joins=joins, numbers=side.identity_join("s")),
+        shape=shape,
+        where=where,
+        source_id=side.identity("s"),
     )
-    found = connection.execute(query).fetchall()
-    return [name if isinstance(name, int) else str(name) for (name,) in found]
+    context.connection.execute("SET LOCAL jit = off")
+    return build(context.connection, context.staging, "static", select_rows(features, results))

@@ -9,12 +9,11 @@ from geocrew.datasets.arrays import Array, ArrayType, read_arrays
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.steady import steady
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.curve import sort_along_curve
 
-# One GEOS call on shapes of this size together takes under 1 s; above it, the child does the row.
-HEAVY = 20_000
 # 16 to 250 rows a chunk are within 20 % of the best (measured on 100 thousand polygons of 64 vertices).
 _CHUNK_ROWS = 60
 
@@ -32,9 +31,11 @@ _TYPES: dict[str, ArrayType] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows that are kept: arrays (n,), `bounds` (n, 4) with NaN for rows without a shape.
+    """Rows that may be part of the output: arrays (n,), `bounds` (n, 4), NaN for rows without a shape.
 
-    `weight` is the number of vertices, HEAVY for what SQL cannot overlay (collections).
+    `weight` is what a shape takes in the table, bytes. `total` counts all rows of the table and `hollow`
+    those of them, not among these, that have no shape; `unread` is the condition on a row `s` to be one
+    of the rest, whose boxes are apart from the mask's, None where there is no rest.
     """
 
     row: Array
@@ -42,28 +43,26 @@ class Rows:
     rank: Ints
     bounds: Floats
     weight: Ints
+    total: int
+    hollow: int
+    unread: Expression | None
 
     @property
-    def hollow(self) -> Array:
-        """Rows without a shape."""
-        return np.asarray(~np.isfinite(self.bounds).all(axis=1))
-
-    def extent(self) -> Floats | None:
-        """Return the box (4,) around all rows, None without any shape."""
-        return around(self.bounds[~self.hollow]) if not self.hollow.all() else None
+    def somewhere(self) -> Array:
+        """Rows with bounds."""
+        return np.asarray(np.isfinite(self.bounds).all(axis=1))
 
 
 @dataclass(frozen=True)
 class Chunks:
     """Rows gathered by size and place: `rows[starts[i]:starts[i + 1]]` are the rows of chunk i.
 
-    `boxes` (chunks, 4) hold them; `heavy` (chunks,) are single rows of HEAVY vertices or more.
+    `boxes` (chunks, 4) hold them.
     """
 
     rows: Ints
     starts: Ints
     boxes: Floats
-    heavy: Array
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -81,25 +80,62 @@ class Chunks:
                 first = chunk + 1
 
 
-def read_rows(connection: Connection, features: Features) -> Rows:
-    """Read address, bounds and number of vertices of each row that is kept."""
+def read_rows(connection: Connection, features: Features, near: Floats | None) -> Rows:
+    """Read address, bounds and size of each row, but for those whose box is apart from `near` (4,).
+
+    A box that is no number meets every other, so nothing of unknown place is left out.
+    """
+    shape = features.layer.shape("s")
+    meets = compose("true")
+    if near is not None:
+        west, south, east, north = (float(each) for each in near)
+        meets = compose(
+            "({shape} && ST_MakeEnvelope({west}, {south}, {east}, {north}, {srid})) IS TRUE",
+            shape=shape,
+            west=west,
+            south=south,
+            east=east,
+            north=north,
+            srid=features.layer.srid,
+        )
     query = compose(
         "SELECT s.ctid, s.xmin, {rank}, COALESCE(ST_XMin(box), 'NaN'), COALESCE(ST_YMin(box), 'NaN'),"
-        " COALESCE(ST_XMax(box), 'NaN'), COALESCE(ST_YMax(box), 'NaN'), CASE"
-        " WHEN GeometryType(shape) = 'GEOMETRYCOLLECTION' THEN {heavy}"
-        " ELSE COALESCE(ST_NPoints(shape), 0) END FROM {rows}"
-        " CROSS JOIN LATERAL (SELECT {shape} AS shape OFFSET 0) AS t"
-        " CROSS JOIN LATERAL (SELECT box3d(shape) AS box OFFSET 0) AS b WHERE {kept}",
+        " COALESCE(ST_XMax(box), 'NaN'), COALESCE(ST_YMax(box), 'NaN'),"
+        " COALESCE(pg_column_size({shape}), 0) FROM {rows}"
+        " CROSS JOIN LATERAL (SELECT box3d({shape}) AS box OFFSET 0) AS b WHERE {meets}",
         rank=_rank(features.layer),
-        heavy=HEAVY,
         rows=features.rows("s"),
-        shape=features.shape("s"),
-        kept=features.kept("s"),
+        shape=shape,
+        meets=meets,
     )
-    arrays = read_arrays(connection, query, _TYPES)
+    with steady(connection):
+        arrays = read_arrays(connection, query, _TYPES)
+        total, hollow = len(arrays["row"]), 0
+        if near is not None:
+            total, hollow = _count(connection, features, meets)
     bounds = np.column_stack([arrays.pop(name) for name in ("xmin", "ymin", "xmax", "ymax")])
     arrays["weight"] = arrays["weight"].astype(np.int64)
-    return Rows(bounds=bounds, **arrays)
+    unread = None if near is None else compose("NOT {meets}", meets=meets)
+    return Rows(bounds=bounds, **arrays, total=total, hollow=hollow, unread=unread)
+
+
+def is_hollow(features: Features) -> Expression:
+    """Return the condition that row `s` has no shape or an empty one."""
+    return compose("COALESCE(ST_IsEmpty({shape}), true)", shape=features.layer.shape("s"))
+
+
+def find_extent(connection: Connection, features: Features) -> Floats | None:
+    """Return the box (4,) around all shapes with finite bounds, None without any."""
+    query = compose(
+        "SELECT min(ST_XMin(box)), min(ST_YMin(box)), max(ST_XMax(box)), max(ST_YMax(box)) FROM {rows}"
+        " CROSS JOIN LATERAL (SELECT box3d({shape}) AS box OFFSET 0) AS b WHERE ST_XMin(box) * 0 = 0"
+        " AND ST_YMin(box) * 0 = 0 AND ST_XMax(box) * 0 = 0"
+        " AND ST_YMax(box) * 0 = 0",
+        rows=features.rows("s"),
+        shape=features.layer.shape("s"),
+    )
+    row = connection.execute(query).fetchone()
+    return None if row is None or row[0] is None else np.array(row, np.float64)
 
 
 def around(boxes: Floats) -> Floats:
@@ -107,35 +143,31 @@ def around(boxes: Floats) -> Floats:
     return np.concatenate((boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)))
 
 
-def gather(rows: Rows, numbers: Ints, size: int = _CHUNK_ROWS) -> Chunks:
+def gather(bounds: Floats, rank: Ints, numbers: Ints, size: int = _CHUNK_ROWS) -> Chunks:
     """Gather the given rows in chunks of about `size` that lie together and are of like extent.
 
-    A function of the rows' bounds, and of their rank where those are equal: their order in the table
-    changes nothing. Rows of one box are never parted.
+    A function of the rows' bounds (n, 4), and of their rank (n,) where those are equal: their order in
+    the table changes nothing. Rows of one box are never parted.
     """
-    order = _in_place_order(rows, numbers)
-    bounds, heavy = rows.bounds[order], rows.weight[order] >= HEAVY
+    order = _in_place_order(bounds, rank, numbers)
+    if not len(order):
+        return Chunks(order, np.zeros(1, np.int64), np.empty((0, 4)))
+    bounds = bounds[order]
     fresh = np.ones(len(order), bool)
     fresh[1:] = (bounds[1:] != bounds[:-1]).any(axis=1)
     runs = np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))
     level = _levels(bounds)
-    part = np.concatenate(([False], (level[1:] != level[:-1]) | heavy[1:] | heavy[:-1]))
-    starts = np.flatnonzero(
-        part | np.concatenate(([True], runs[1:] // size != runs[:-1] // size))[: len(order)]
-    )
-    if not len(order):
-        return Chunks(order, np.zeros(1, np.int64), np.empty((0, 4)), np.empty(0, bool))
+    part = (level[1:] != level[:-1]) | (runs[1:] // size != runs[:-1] // size)
+    starts = np.flatnonzero(np.concatenate(([True], part)))
     low = np.minimum.reduceat(bounds[:, :2], starts)
     high = np.maximum.reduceat(bounds[:, 2:], starts)
-    return Chunks(
-        order, np.append(starts, len(order)), np.column_stack((low, high)), heavy[starts].astype(bool)
-    )
+    return Chunks(order, np.append(starts, len(order)), np.column_stack((low, high)))
 
 
-def _in_place_order(rows: Rows, numbers: Ints) -> Ints:
+def _in_place_order(bounds: Floats, rank: Ints, numbers: Ints) -> Ints:
     """Order rows by extent and then along a curve through the middles of their boxes."""
-    by_rank = numbers[np.lexsort((rows.rank[numbers], *rows.bounds[numbers].T))]
-    bounds = rows.bounds[by_rank]
+    by_rank = numbers[np.lexsort((rank[numbers], *bounds[numbers].T))]
+    bounds = bounds[by_rank]
     middles = np.ascontiguousarray((bounds[:, :2] / 2 + bounds[:, 2:] / 2).T)
     level = _levels(bounds)
     pieces = []
@@ -150,6 +182,18 @@ def _levels(bounds: Floats) -> Ints:
     """Class boxes by their longer side, in powers of four: a country would swell a chunk of parcels."""
     longer = np.maximum(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
     return np.frexp(longer)[1].astype(np.int64) // 2
+
+
+def _count(connection: Connection, features: Features, meets: Expression) -> tuple[int, int]:
+    """Count all rows, and those among the unread that have no shape."""
+    query = compose(
+        "SELECT count(*), count(*) FILTER (WHERE {hollow} AND NOT {meets}) FROM {rows}",
+        hollow=is_hollow(features),
+        meets=meets,
+        rows=features.rows("s"),
+    )
+    row = connection.execute(query).fetchone()
+    return (row[0], row[1]) if row is not None else (0, 0)
 
 
 def _rank(layer: Layer) -> Expression:

@@ -1,99 +1,36 @@
-"""The overlay of rows with the mask of their chunk, as SQL; and the whole of it as a view says it."""
+"""The overlay of a row with a mask as a view says it, and the shape of a row that is cut."""
 
-from collections.abc import Mapping
 from typing import LiteralString
 
-from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
+from geocrew.analyses.parts.overlay_ladder import Operation
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 
 # ST_Covers(mask, row), never ST_CoveredBy(row, mask): only the first is prepared, 400 times faster.
-# OFFSET 0 keeps PostgreSQL from computing an overlay once for each use of it.
-_CUT_ROWS: LiteralString = """
-    WITH met AS (
-        SELECT p.number, shape, m.geom AS mask, {verdict} AS verdict
-        FROM {masks} AS m
-        JOIN {placed} AS p ON p.chunk = m.chunk
-        JOIN {rows} ON s.ctid = p.row AND s.xmin = p.version
-        CROSS JOIN LATERAL (SELECT {shape} AS shape OFFSET 0) AS t
-        OFFSET 0
-    ), overlaid AS (
-        SELECT number, shape, mask, verdict, CASE WHEN verdict = {pending} THEN {overlay} END AS piece
-        FROM met
-        OFFSET 0
-    ), extracted AS (
-        SELECT number, shape, mask, verdict, piece,
-            ST_CollectionExtract(piece, ST_Dimension(shape) + 1) AS part
-        FROM overlaid
-        OFFSET 0
-    ), judged AS MATERIALIZED (
-        SELECT number, part, CASE
-            WHEN verdict < {pending} THEN verdict
-            WHEN {untouched} THEN {kept}
-            WHEN ST_IsEmpty(part) AND ({clip} OR NOT ST_IsEmpty(piece)) THEN {lower}
-            WHEN ST_IsEmpty(part) THEN {outside}
-            WHEN ST_IsValid(part) THEN {cut}
-            ELSE {pending}
-        END AS verdict
-        FROM extracted
-    ), kept AS (
-        INSERT INTO {cuts} (number, geom) SELECT number, part FROM judged WHERE verdict = {cut}
-    )
-    INSERT INTO {decided} (number, verdict) SELECT number, verdict FROM judged
-"""
-_VERDICT: dict[Operation, LiteralString] = {
-    "clip": "CASE WHEN NOT ST_Intersects(m.geom, shape) THEN {outside}"
-    " WHEN ST_Covers(m.geom, shape) THEN {kept} ELSE {pending} END",
-    "erase": "CASE WHEN NOT ST_Intersects(m.geom, shape) THEN {kept}"
-    " WHEN ST_Covers(m.geom, shape) THEN {outside} ELSE {pending} END",
-}
-# Difference with a mask that only touches may add the mask's vertices, and such a row is untouched. As
-# ST_Relate is never prepared, it is asked only where nothing seems to be gone.
-_UNTOUCHED: dict[Operation, LiteralString] = {
-    "clip": "false",
-    "erase": "(ST_Area(part) + ST_Length(part) >= (1 - 1e-9) * (ST_Area(shape) + ST_Length(shape))"
-    " AND NOT ST_Relate(mask, shape, 'T********'))",
-}
-_OVERLAY: dict[Operation, LiteralString] = {
-    "clip": "ST_Intersection(shape, mask)",
-    "erase": "ST_Difference(shape, mask)",
-}
-# What a view computes for one row; it has no chunks. `piece` is NULL where the shape stays as it is.
-_VIEW_PIECE: dict[Operation, LiteralString] = {
+# NULL where the shape stays as it is, empty where nothing remains.
+_PIECE: dict[Operation, LiteralString] = {
     "clip": "CASE WHEN NOT ST_Covers(mask.geom, {shape}) THEN ST_CollectionExtract("
     "ST_Intersection({shape}, mask.geom), ST_Dimension({shape}) + 1) END",
     "erase": "CASE WHEN ST_Intersects(mask.geom, {shape}) AND ST_Relate(mask.geom, {shape}, 'T********')"
     " THEN ST_CollectionExtract(ST_Difference({shape}, mask.geom), ST_Dimension({shape}) + 1) END",
 }
-_VIEW_REMAINS: dict[Operation, LiteralString] = {
+# GEOS overlays no collections, so their members are cut each by itself.
+_PIECE_OF_MIXED: LiteralString = (
+    "CASE WHEN GeometryType({shape}) <> 'GEOMETRYCOLLECTION' THEN {piece} ELSE ("
+    "SELECT CASE WHEN NOT bool_and(piece IS NULL) THEN COALESCE(ST_ForceCollection(ST_Collect("
+    "COALESCE(piece, geom) ORDER BY path) FILTER (WHERE piece IS NULL OR NOT ST_IsEmpty(piece))),"
+    " 'GEOMETRYCOLLECTION EMPTY') END"
+    " FROM (SELECT path, geom, {member} AS piece FROM ST_Dump({shape}) AS d OFFSET 0) AS members) END"
+)
+# A member that is covered leaves nothing; of a whole row _REMAINS says so.
+_PIECE_OF_MEMBER: dict[Operation, LiteralString] = {
+    "clip": "{piece}",
+    "erase": "CASE WHEN ST_Covers(mask.geom, d.geom) THEN 'GEOMETRYCOLLECTION EMPTY' ELSE {piece} END",
+}
+_REMAINS: dict[Operation, LiteralString] = {
     "clip": "ST_Intersects(mask.geom, {shape})",
     "erase": "ST_Covers(mask.geom, {shape}) IS NOT true",
 }
-
-
-def cut_rows(operation: Operation, features: Features, tables: Mapping[str, Expression]) -> Expression:
-    """Return the statement that decides the rows `placed` by the masks of their chunks.
-
-    `tables` are those of the workshop; it fills decided and cuts.
-    """
-    verdicts = {
-        "outside": Verdict.OUTSIDE,
-        "kept": Verdict.KEPT,
-        "cut": Verdict.CUT,
-        "lower": Verdict.LOWER,
-        "pending": Verdict.PENDING,
-    }
-    return compose(
-        _CUT_ROWS,
-        clip=compose("true" if operation == "clip" else "false"),
-        overlay=compose(_OVERLAY[operation]),
-        untouched=compose(_UNTOUCHED[operation]),
-        verdict=compose(_VERDICT[operation], **verdicts),
-        rows=features.rows("s"),
-        shape=straight_shape(features),
-        **tables,
-        **verdicts,
-    )
 
 
 def straight_shape(features: Features) -> Expression:
@@ -118,19 +55,36 @@ def union_near(features: Features, aligned: Expression, shape: Expression) -> Ex
     )
 
 
-def view_piece(operation: Operation, mask: Expression, shape: Expression) -> Expression:
-    """Return the joins that give a row its `piece.geom`: NULL where the shape stays as it is."""
+def view_piece(operation: Operation, mask: Expression, shape: Expression, *, mixed: bool) -> Expression:
+    """Return the joins that give a row its `piece.geom`: NULL where the shape stays as it is.
+
+    `mixed` says that some shapes may be collections.
+    """
+    piece = compose(_PIECE[operation], shape=shape)
+    if mixed:
+        member = compose(_PIECE[operation], shape=compose("d.geom"))
+        member = compose(_PIECE_OF_MEMBER[operation], piece=member)
+        piece = compose(_PIECE_OF_MIXED, shape=shape, piece=piece, member=member)
     return compose(
-        "{mask} CROSS JOIN LATERAL (SELECT {piece} AS geom OFFSET 0) AS piece",
-        mask=mask,
-        piece=compose(_VIEW_PIECE[operation], shape=shape),
+        "{mask} CROSS JOIN LATERAL (SELECT {piece} AS geom OFFSET 0) AS piece", mask=mask, piece=piece
     )
 
 
-def view_where(operation: Operation, hollow: Expression, shape: Expression) -> Expression:
+def view_where(
+    operation: Operation, hollow: Expression, shape: Expression, *, mixed: bool
+) -> Expression:
     """Return the condition that something of a row remains."""
+    remains = compose(_REMAINS[operation], shape=shape)
+    if mixed:
+        remains = compose(
+            "CASE WHEN GeometryType({shape}) = 'GEOMETRYCOLLECTION' THEN {any} ELSE {remains} END",
+            shape=shape,
+            # A clip has no mask where nothing meets the row; its pieces would be NULL, as if kept.
+            any=compose("true" if operation == "erase" else "mask.geom IS NOT NULL"),
+            remains=remains,
+        )
     return compose(
         "NOT {hollow} AND {remains} AND (piece.geom IS NULL OR NOT ST_IsEmpty(piece.geom))",
         hollow=hollow,
-        remains=compose(_VIEW_REMAINS[operation], shape=shape),
+        remains=remains,
     )

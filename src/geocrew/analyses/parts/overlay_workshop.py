@@ -1,117 +1,107 @@
-"""The staged tables of an overlay: one group's rows with their masks, and what comes of all rows."""
+"""The rows of an overlay between server and child: shapes are read block by block, results written."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import shapely
 
-from geocrew.analyses.parts.overlay_ladder import Operation
+from geocrew.analyses.parts.overlay_cut import Shapes
 from geocrew.analyses.parts.overlay_rows import Rows
-from geocrew.analyses.parts.overlay_sql import cut_rows, straight_shape
-from geocrew.datasets.arrays import Array, read_arrays, write_arrays
+from geocrew.analyses.parts.overlay_sql import straight_shape
+from geocrew.datasets.arrays import write_arrays
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.staging import Staging
-from geocrew.datasets.topology import attempt
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Ints
 
-# masks are read again for each row of their chunk: not compressed, they are copied and no more.
 _CREATE = """
-    CREATE UNLOGGED TABLE {placed} (number int4, row tid, version xid, chunk int4);
-    CREATE INDEX ON {placed} (chunk);
-    CREATE UNLOGGED TABLE {masks} (chunk int4, geom geometry);
-    ALTER TABLE {masks} ALTER COLUMN geom SET STORAGE EXTERNAL;
-    CREATE UNLOGGED TABLE {decided} (number int4, verdict int2);
-    CREATE UNLOGGED TABLE {cuts} (number int4, geom geometry);
-    CREATE UNLOGGED TABLE {remains} (number int4, row tid, version xid)
+    CREATE UNLOGGED TABLE {whole} (row tid, version xid);
+    CREATE UNLOGGED TABLE {cut} (row tid, version xid, geom geometry)
 """
+# Rows are fetched by address: an array of a few thousand is never worth a look at the whole table.
+_BY_ADDRESS = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
 
 
 class Workshop:
-    """Tables of one overlay.
+    """Tables of one overlay: `whole` (row, version), and `cut` (row, version, geom) with a new shape."""
 
-    For the group at work: placed (number, row, version, chunk), masks (chunk, geom) and decided (number,
-    verdict). For all rows: cuts (number, geom) and, in the end, remains (number, row, version).
-    """
+    def __init__(self, connection: Connection, staging: Staging, features: Features, rows: Rows) -> None:
+        self._connection, self._features, self._rows = connection, features, rows
+        self.whole, self.cut = staging.relation("whole"), staging.relation("cut")
+        connection.execute(compose(_CREATE, whole=self.whole, cut=self.cut))
 
-    def __init__(
-        self,
-        operation: Operation,
-        connection: Connection,
-        staging: Staging,
-        features: Features,
-        rows: Rows,
-    ) -> None:
-        self._operation, self._connection, self._features, self._rows = (
-            operation,
-            connection,
-            features,
-            rows,
-        )
-        names = ("placed", "masks", "decided", "cuts", "remains")
-        self.tables: Mapping[str, Expression] = {name: staging.relation(name) for name in names}
-        connection.execute(compose(_CREATE, **self.tables))
-        if features.mends is not None:
-            connection.execute(compose("CREATE INDEX ON {mends} (row)", mends=features.mends))
+    def read_shapes(self, numbers: Ints) -> list[bytes | None]:
+        """Return the shapes of some rows as EWKB without curves, as they are stored.
 
-    def start_group(self, numbers: Ints, chunks: Ints) -> None:
-        """Forget the last group and take in the rows of the next, each with its chunk."""
-        self._connection.execute(compose("TRUNCATE {placed}, {masks}, {decided}", **self.tables))
-        addresses: dict[str, tuple[Any, Array]] = {
-            "row": ("tid", self._rows.row[numbers]),
-            "version": ("xid", self._rows.version[numbers]),
-        }
-        keys: dict[str, tuple[Any, Array]] = {"number": ("int4", numbers), "chunk": ("int4", chunks)}
-        write_arrays(self._connection, self.tables["placed"], keys | addresses)
-
-    def cut(self, masks: Mapping[int, Any]) -> tuple[Ints, Array] | None:
-        """Cut the rows of some chunks in PostgreSQL; return rows and verdicts, None if GEOS raised."""
-        copy_in = compose("COPY {masks} (chunk, geom) FROM STDIN", **self.tables)
-        with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
-            for chunk, mask in masks.items():
-                copy.write_row((chunk, self._ewkb(mask)))
-        if not attempt(self._connection, cut_rows(self._operation, self._features, self.tables)):
-            return None
-        query = compose("SELECT number, verdict FROM {decided}", **self.tables)
-        found = read_arrays(self._connection, query, {"number": "int4", "verdict": "int2"})
-        return found["number"], found["verdict"]
-
-    def read_shapes(self, numbers: Iterable[int]) -> list[tuple[int, Any]]:
-        """Return the shapes of some rows of the group."""
+        Raises SourceChanged where one of them is not what was counted.
+        """
         query = compose(
-            "SELECT p.number, ST_AsBinary({shape}) FROM {placed} AS p JOIN {rows}"
-            " ON s.ctid = p.row AND s.xmin = p.version WHERE p.number = ANY ({numbers}::int4[])",
+            "SELECT ST_AsEWKB({shape}) FROM unnest({rows}::tid[], {versions}::xid[])"
+            " WITH ORDINALITY AS t(row, version, place) JOIN {relation} AS s"
+            " ON s.ctid = t.row AND s.xmin = t.version ORDER BY t.place",
             shape=straight_shape(self._features),
-            rows=self._features.rows("s"),
-            placed=self.tables["placed"],
-            numbers="{" + ",".join(str(each) for each in numbers) + "}",
+            relation=self._features.layer.relation,
+            rows=addresses(self._rows, numbers),
+            versions=_versions(self._rows, numbers),
         )
-        found = self._connection.execute(query, binary=True).fetchall()
-        return [(number, shapely.from_wkb(wkb)) for number, wkb in found]
+        with fetching(self._connection):
+            found = self._connection.execute(query, binary=True).fetchall()
+        if len(found) != len(numbers):
+            raise self._features.changed()
+        return [row[0] for row in found]
 
-    def write_cuts(self, cuts: Iterable[tuple[int, Any]]) -> None:
-        """Keep shapes that were cut outside of PostgreSQL."""
-        copy_in = compose("COPY {cuts} (number, geom) FROM STDIN", **self.tables)
-        with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
-            for number, shape in cuts:
-                copy.write_row((number, self._ewkb(shape)))
-
-    def write_remains(self, numbers: Ints) -> None:
-        """List the rows that are part of the output."""
+    def write_whole(self, numbers: Ints) -> None:
+        """Note rows that come out as they are."""
         write_arrays(
             self._connection,
-            self.tables["remains"],
+            self.whole,
             {
-                "number": ("int4", numbers.astype(np.int32)),
                 "row": ("tid", self._rows.row[numbers]),
                 "version": ("xid", self._rows.version[numbers]),
             },
         )
-        for name in ("remains", "cuts"):
-            self._connection.execute(compose("ANALYZE {table}", table=self.tables[name]))
 
-    def _ewkb(self, shape: Any) -> str:
-        placed = shapely.set_srid(shape, self._features.geometry.srid)
-        return str(shapely.to_wkb(placed, hex=True, include_srid=True))
+    def write_cut(self, numbers: Ints, shapes: Shapes) -> None:
+        """Note rows that come out with a new shape."""
+        if not len(numbers):
+            return
+        placed = shapely.set_srid(shapes, self._features.geometry.srid)
+        ewkb = shapely.to_wkb(placed, include_srid=True)
+        rows, versions = self._rows.row[numbers], self._rows.version[numbers]
+        copy_in = compose("COPY {cut} (row, version, geom) FROM STDIN (FORMAT binary)", cut=self.cut)
+        with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+            for row, version, shape in zip(rows, versions, ewkb, strict=True):
+                copy.write_row((row.tobytes(), version.tobytes(), shape))
+
+    def remains(self) -> Expression:
+        """Return the relation of all rows noted: row, version, and geom, NULL for those as they are."""
+        for table in (self.whole, self.cut):
+            self._connection.execute(compose("ANALYZE {table}", table=table))
+        return compose(
+            "(SELECT row, version, NULL::geometry AS geom FROM {whole}"
+            " UNION ALL SELECT row, version, geom FROM {cut})",
+            whole=self.whole,
+            cut=self.cut,
+        )
+
+
+@contextmanager
+def fetching(connection: Connection) -> Iterator[None]:
+    """Run the block in a transaction whose joins by address go to each row directly."""
+    with connection.transaction():
+        connection.execute(_BY_ADDRESS)
+        yield
+
+
+def addresses(rows: Rows, numbers: Ints) -> str:
+    """Return the addresses of some rows as the text of a tid[]."""
+    parts = rows.row[numbers].view([("block", ">u4"), ("place", ">u2")])
+    pairs = zip(parts["block"].tolist(), parts["place"].tolist(), strict=True)
+    return "{" + ",".join(f'"({block},{place})"' for block, place in pairs) + "}"
+
+
+def _versions(rows: Rows, numbers: Ints) -> str:
+    versions = np.ascontiguousarray(rows.version[numbers]).view(">u4")
+    return "{" + ",".join(map(str, versions.tolist())) + "}"

@@ -3,47 +3,50 @@
 import json
 from typing import Any, LiteralString
 
+import numpy as np
+
 from geocrew.analyses.parts.periods import Timing
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.texts import as_text
 from geocrew.db import Connection
 from geocrew.errors import UserError
+from geocrew.kernels.arrays import SmallInts
 
 MOST = 1000
 _SHOWN = 20
 _STEPPED: LiteralString = (
-    "SELECT (row_number() OVER (ORDER BY min({sort}), {label}))::int4 AS step, {label} AS period{bounds}"
+    "SELECT (row_number() OVER (ORDER BY min({sort}), {label}))::int4 AS step, {label} AS period"
     " FROM {rows} WHERE {kept} AND {label} IS NOT NULL GROUP BY {label}"
 )
 
 
 def find_periods(connection: Connection, features: Features, timing: Timing) -> tuple[str, ...]:
-    """Return the labels of the periods in order; raises UserError for one that has no rows."""
-    listed = list_periods(features, timing)
-    if not timing.named:
-        query = compose(
-            "SELECT period FROM ({listed}) AS p ORDER BY step LIMIT {most}", listed=listed, most=MOST + 1
-        )
-        labels = tuple(row[0] for row in connection.execute(query).fetchall())
-        _check_number(timing, labels)
-        return labels
+    """Return the labels of the periods in order; raises UserError where there are none, or too many."""
+    if timing.named:
+        return timing.named
     query = compose(
-        "SELECT DISTINCT p.period FROM {rows} JOIN ({listed}) AS p ON p.period = {label} WHERE {kept}",
-        rows=features.rows("s"),
-        listed=listed,
-        label=timing.label("s"),
-        kept=features.kept("s"),
+        "SELECT period FROM ({listed}) AS p ORDER BY step LIMIT {most}",
+        listed=list_periods(features, timing),
+        most=MOST + 1,
     )
-    found = {row[0] for row in connection.execute(query).fetchall()}
-    missing = [f'"{label}"' for label in timing.named if label not in found]
+    labels = tuple(row[0] for row in connection.execute(query).fetchall())
+    _check_number(timing, labels)
+    return labels
+
+
+def check_periods(
+    connection: Connection, features: Features, timing: Timing, labels: tuple[str, ...], steps: SmallInts
+) -> None:
+    """Raise UserError for a period that none of the rows is in; steps (n,) number theirs from 1."""
+    found = set(np.unique(steps).tolist())
+    missing = [f'"{label}"' for step, label in enumerate(labels, start=1) if step not in found]
     if missing:
         raise UserError(
             f"time_periods {_shortened(missing)} {'has' if len(missing) == 1 else 'have'} no rows in"
             f' {timing.layer.described}; periods of time_field "{timing.field.name}":'
             f" {_shortened(_there(connection, features, timing)) or 'none'}"
         )
-    return timing.named
 
 
 def _check_number(timing: Timing, labels: tuple[str, ...]) -> None:
@@ -76,15 +79,14 @@ def list_periods(features: Features, timing: Timing) -> Expression:
 
     Of what was named, or of the calendar steps that have rows when it is read.
     """
-    bounds = compose("")
-    if timing.bounds is not None:
-        bounds = compose(", {bounds}", bounds=timing.bounds("s"))
+    if timing.calendar is not None:
+        return timing.calendar.listed(features)
     if timing.named:
+        bounds = compose("") if timing.bounds is None else compose(", {all}", all=timing.bounds)
         listed = list_labels(timing.named)
         return compose("SELECT step, period{bounds} FROM ({listed}) AS l", bounds=bounds, listed=listed)
     return compose(
         _STEPPED,
-        bounds=bounds,
         sort=timing.sort("s"),
         label=timing.label("s"),
         rows=features.rows("s"),
@@ -101,12 +103,12 @@ def list_labels(labels: tuple[str, ...]) -> Expression:
     )
 
 
-def find_outside(
+def name_outside(
     connection: Connection, features: Features, timing: Timing, labels: tuple[str, ...]
-) -> tuple[int, list[dict[str, Any]]]:
-    """Count the rows that are in no period, and name the first thousand with the reason."""
+) -> list[dict[str, Any]]:
+    """Name the first thousand rows that are in no period, with the reason."""
     query = compose(
-        "SELECT {name}, {timeless}, count(*) OVER () FROM {rows} WHERE {kept}"
+        "SELECT {name}, {timeless} FROM {rows} WHERE {kept}"
         " AND NOT COALESCE({label} IN (SELECT period FROM ({listed}) AS p), false)"
         " ORDER BY {name} LIMIT 1000",
         name=features.layer.rank("s") or compose("s.ctid"),
@@ -116,10 +118,8 @@ def find_outside(
         label=timing.label("s"),
         listed=list_labels(labels),
     )
-    rows = connection.execute(query).fetchall()
     reason = {True: "its time is NULL", False: "its time is in none of the periods"}
-    named = [
+    return [
         {"id": row if isinstance(row, int) else str(row), "reason": reason[timeless]}
-        for row, timeless, _ in rows
+        for row, timeless in connection.execute(query).fetchall()
     ]
-    return (rows[0][2] if rows else 0), named

@@ -3,39 +3,47 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import LiteralString
 
 import numpy as np
 
 from geocrew.analyses.parts.period_lists import list_labels
 from geocrew.analyses.parts.periods import Timing
-from geocrew.analyses.parts.rows import Rows, rank_number
+from geocrew.analyses.parts.rows import TYPES, Rows, select_arrays
 from geocrew.datasets.arrays import Array, ArrayType, read_arrays
-from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.texts import as_text
 from geocrew.db import Connection
-from geocrew.kernels.arrays import Ints
+from geocrew.kernels.arrays import Ints, SmallInts
 
-_TYPES: dict[str, ArrayType] = {
-    "row": "tid",
-    "version": "xid",
-    "rank": "int8",
-    "x": "float8",
-    "y": "float8",
-    "value": "float8",
-    "present": "bool",
-    "step": "int8",
+_TYPES: dict[str, ArrayType] = TYPES | {
+    "step": "int4",
     "place": "int8",
+    "twin": "int8",
+    "somewhere": "bool",
 }
+# A place that is no integer travels as two hashes of 64 bits, independent of each other.
+_MORE: LiteralString = (
+    ", COALESCE(step, 0), COALESCE({place}, 0)::int8, COALESCE({twin}, 0)::int8, place IS NOT NULL"
+)
 
 
 @dataclass(frozen=True)
 class PeriodRows(Rows):
-    """Rows (n,) with `step`, the number of their period from 1, and `place`, 0 where none is known."""
+    """Rows (n,) with `step`, the number of their period from 1, and `place`; 0 where they have none."""
 
-    step: Ints
+    step: SmallInts
     place: Ints
+
+    def inside(self) -> "PeriodRows":
+        """Return the rows that are in a period."""
+        if self.step.all():
+            return self
+        return PeriodRows(
+            **{each.name: getattr(self, each.name)[self.step > 0] for each in fields(self)}
+        )
 
     def by_period(self, count: int) -> Iterator[tuple[Array, Rows]]:
         """Yield for each of `count` periods where its rows are (m,), and the rows."""
@@ -64,22 +72,44 @@ def read_period_rows(
     labels: tuple[str, ...],
     location: Field | None,
 ) -> PeriodRows:
-    """Read value, spot, period and place of each row that is kept and in a period."""
-    query = compose(
-        "SELECT row, version, rank, COALESCE(ST_X(spot), 'NaN'), COALESCE(ST_Y(spot), 'NaN'),"
-        " COALESCE(value, 'NaN'), present, step::int8,"
-        " CASE WHEN place IS NULL THEN 0 ELSE dense_rank() OVER (ORDER BY place) END"
-        " FROM (SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank, {spot} AS spot,"
-        " {value} AS value, {present} AS present, during.step, {place} AS place"
-        " FROM {rows} JOIN ({listed}) AS during ON during.period = {label} WHERE {kept}) AS kept",
-        rank=rank_number(features.layer),
-        spot=features.place("s"),
-        value=field.number("s"),
-        present=field.present("s"),
-        place=place_of(features, location, "s"),
-        rows=features.rows("s"),
-        listed=list_labels(labels),
-        label=timing.label("s"),
-        kept=features.kept("s"),
+    """Read value, spot, period and place of each row that is kept."""
+    rows, number = features.rows("s"), timing.number
+    if number is None:
+        rows = compose(
+            "{rows} LEFT JOIN ({listed}) AS during ON during.period = {label}",
+            rows=rows,
+            listed=list_labels(labels),
+            label=timing.label("s"),
+        )
+    step = compose("during.step") if number is None else number("s")
+    inner, more = _place_numbers(features, location)
+    query = select_arrays(
+        features,
+        field,
+        rows,
+        compose(", {step} AS step, {inner} AS place", step=step, inner=inner),
+        more,
     )
-    return PeriodRows(**read_arrays(connection, query, _TYPES))
+    arrays = read_arrays(connection, query, _TYPES)
+    place = number_places(arrays.pop("place"), arrays.pop("twin"), arrays.pop("somewhere"))
+    return PeriodRows(place=place, **arrays)
+
+
+def _place_numbers(features: Features, location: Field | None) -> tuple[Expression, Expression]:
+    """Return what is read of a place, and of that, as `place`, what makes its two numbers."""
+    if location is not None and location.type == "integer" and location.properties_column is None:
+        return identify("s", location.name), compose(_MORE, place=compose("place"), twin=compose("0"))
+    text = compose("place" if location is not None else "encode(place, 'hex')")
+    place, twin = (compose("hashtextextended({text}, {seed})", text=text, seed=seed) for seed in (0, 1))
+    return place_of(features, location, "s"), compose(_MORE, place=place, twin=twin)
+
+
+def number_places(place: Ints, twin: Ints, somewhere: Array) -> Ints:
+    """Give equal pairs of (place, twin) (n,) one number, from 1; 0 to a row that is not `somewhere`."""
+    order = np.lexsort((twin, place))
+    place, twin = place[order], twin[order]
+    fresh = np.ones(place.size, np.bool_)
+    fresh[1:] = (place[1:] != place[:-1]) | (twin[1:] != twin[:-1])
+    numbers = np.empty(place.size, np.int64)
+    numbers[order] = np.cumsum(fresh)
+    return np.where(somewhere, numbers, 0)

@@ -11,6 +11,7 @@ from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.period_rows import PeriodRows
 from geocrew.analyses.parts.rows import Rows
+from geocrew.analyses.parts.static import missing
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
 from geocrew.kernels.getis_ord import ConstantValuesError, GiStar
@@ -21,7 +22,7 @@ from geocrew.kernels.significance import benjamini_hochberg, bins_by_p, bins_by_
 
 @dataclass(frozen=True)
 class Scores:
-    """Arrays (n,) of all rows: z, p NaN, bins 0 and neighbors -1 where a row takes no part.
+    """Arrays (n,) of all rows: z, p NaN, bins 0 and neighbors `missing` where a row takes no part.
 
     `periods` holds what the result tells of each period, `few` the labels of those below 30 features,
     `full` of those where a feature has all others as neighbours.
@@ -53,7 +54,7 @@ def score_periods(
         nothing.copy(),
         nothing.copy(),
         np.zeros(n, np.int16),
-        np.full(n, -1, np.int32),
+        np.full(n, missing(np.dtype(np.int32)), np.int32),
         [],
         [],
         [],

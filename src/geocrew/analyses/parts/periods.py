@@ -8,6 +8,7 @@ from typing import Literal, LiteralString
 from geocrew.analyses.parts import spans
 from geocrew.analyses.parts.spans import Span, read_span
 from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.texts import as_text, as_time
@@ -28,9 +29,8 @@ _NUMBER: dict[str, LiteralString] = {
     "timestamp": "width_bucket({time}, {sinces}::timestamp[])",
 }
 _SPANS: dict[str, LiteralString] = {
-    "date": "CASE WHEN {time} < ({untils}::date[])[{number}] THEN ({labels}::text[])[{number}] END",
-    "timestamp": "CASE WHEN {time} < ({untils}::timestamp[])[{number}]"
-    " THEN ({labels}::text[])[{number}] END",
+    "date": "CASE WHEN {time} < ({untils}::date[])[{number}] THEN {number} END",
+    "timestamp": "CASE WHEN {time} < ({untils}::timestamp[])[{number}] THEN {number} END",
 }
 # Years of four digits only, so that labels sort as time does.
 _FORMED: LiteralString = (
@@ -44,10 +44,35 @@ _LENGTHS: dict[TimeStep, str] = {
     "week": "7 days",
     "day": "1 day",
 }
-_STEP: LiteralString = (
-    "date_trunc({step}, min({time})::timestamp) AS since,"
-    " date_trunc({step}, min({time})::timestamp) + {length}::interval AS until"
-)
+# A label is made of each period, not of each row: to_char takes four times as long as all the rest.
+_CALENDAR: LiteralString = """
+    SELECT (row_number() OVER (ORDER BY since))::int4 AS step,
+        to_char(since, {form}) COLLATE "C" AS period, since, since + {length}::interval AS until
+    FROM (
+        SELECT DISTINCT date_trunc({step}, {time}::timestamp) AS since
+        FROM {rows} WHERE {kept} AND {time} >= '0001-01-01' AND {time} < '10000-01-01'
+    ) AS periods
+"""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Periods of the calendar, as many as rows are in."""
+
+    field: Field
+    step: TimeStep
+
+    def listed(self, features: Features) -> Expression:
+        """Return a SELECT of (step, period, since, until)."""
+        return compose(
+            _CALENDAR,
+            form=_FORMS[self.step],
+            length=_LENGTHS[self.step],
+            step=self.step,
+            time=as_time(self.field, "s"),
+            rows=features.rows("s"),
+            kept=features.kept("s"),
+        )
 
 
 @dataclass(frozen=True)
@@ -56,8 +81,9 @@ class Timing:
 
     `named` are the periods that were asked for, in order, empty for calendar steps. `label` and `sort`
     make, of an alias, the SQL of a row's period (NULL for none) and of what orders periods; `there`
-    makes what names the periods there are. Where periods take time, `bounds` makes, of an alias, what
-    lists their `since` and `until`: to compare with these is quicker than to make a label of each row.
+    makes what names the periods there are. Periods that take time are in the `calendar`, or `bounds`
+    lists their `since` and `until` and `number` makes, of an alias, which of them a row is in, from 1:
+    to compare with these is quicker than to make a label of each row.
     """
 
     layer: Layer
@@ -66,11 +92,17 @@ class Timing:
     label: Callable[[str], Expression]
     sort: Callable[[str], Expression]
     there: Callable[[str], Expression]
-    bounds: Callable[[str], Expression] | None = None
+    bounds: Expression | None = None
+    number: Callable[[str], Expression] | None = None
+    calendar: Calendar | None = None
+
+    def fixed(self, labels: tuple[str, ...]) -> "Timing":
+        """Return the timing of these of its periods, in which a row is found without its label."""
+        return self if self.calendar is None else _by_span(self.layer, self.field, labels)
 
     def during(self, alias: str) -> Expression:
         """Return the condition that a row is in the period `during`, a row of an outer SELECT."""
-        if self.bounds is None:
+        if self.bounds is None and self.calendar is None:
             return compose("{label} = during.period", label=self.label(alias))
         time = as_time(self.field, alias)
         return compose("({time} >= during.since AND {time} < during.until)", time=time)
@@ -118,25 +150,26 @@ def _by_span(layer: Layer, field: Field, labels: tuple[str, ...]) -> Timing:
     labels = tuple(span.label for span in found)
     sinces, untils = _array(span.since for span in found), _array(span.until for span in found)
 
-    def label(alias: str) -> Expression:
+    def number(alias: str) -> Expression:
         time = as_time(field, alias)
-        number = compose(_NUMBER[field.type], time=time, sinces=sinces)
-        return compose(
-            _SPANS[field.type], time=time, number=number, untils=untils, labels=_array(labels)
-        )
+        bucket = compose(_NUMBER[field.type], time=time, sinces=sinces)
+        return compose(_SPANS[field.type], time=time, number=bucket, untils=untils)
 
     return Timing(
         layer,
         field,
         labels,
-        label,
+        lambda alias: compose(
+            "({labels}::text[])[{number}]", labels=_array(labels), number=number(alias)
+        ),
         lambda alias: as_time(field, alias),
         _formed(field, found[-1].form),
-        lambda _alias: compose(
+        compose(
             "({sinces}::timestamp[])[step] AS since, ({untils}::timestamp[])[step] AS until",
             sinces=sinces,
             untils=untils,
         ),
+        number,
     )
 
 
@@ -157,11 +190,7 @@ def _read(field: Field, label: str) -> Span:
 def _by_step(layer: Layer, field: Field, step: TimeStep, timed: bool) -> Timing:
     if timed:
         formed = _formed(field, _FORMS[step])
-
-        def bounds(alias: str) -> Expression:
-            return compose(_STEP, step=step, time=as_time(field, alias), length=_LENGTHS[step])
-
-        return Timing(layer, field, (), formed, formed, formed, bounds)
+        return Timing(layer, field, (), formed, formed, formed, calendar=Calendar(field, step))
     if step == "year" and field.numeric:
 
         def text(alias: str) -> Expression:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import LiteralString
 
 import numpy as np
 
@@ -11,23 +12,33 @@ from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
 
-_TYPES: dict[str, ArrayType] = {
+TYPES: dict[str, ArrayType] = {
     "row": "tid",
     "version": "xid",
     "rank": "int8",
     "x": "float8",
     "y": "float8",
     "value": "float8",
-    "present": "bool",
 }
+# What is there and no number travels as infinity, nothing as NaN: one width for all.
+_SELECTED: LiteralString = (
+    "SELECT row, version, rank, COALESCE(ST_X(spot), 'NaN'), COALESCE(ST_Y(spot), 'NaN'),"
+    " COALESCE(value, CASE WHEN present THEN 'Infinity'::float8 ELSE 'NaN' END){more}"
+    " FROM (SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank, {spot} AS spot,"
+    " {value} AS value, {present} AS present{inner} FROM {rows} WHERE {kept}) AS kept"
+)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Arrays (n,) of all rows: address, version, rank for ties, place, value, whether it holds any."""
+    """Arrays (n,) of all rows: address, version, rank for ties, place, value.
+
+    A value is NaN where there is none, infinite where what is there is no finite number.
+    """
 
     row: Array
     version: Array
@@ -35,7 +46,6 @@ class Rows:
     x: Floats
     y: Floats
     value: Floats
-    present: Array
 
     @cached_property
     def placed(self) -> Array:
@@ -58,28 +68,47 @@ class Rows:
         return {
             "n": int(self.takes_part.sum()),
             "n_null": int((~valued).sum()),
-            "n_not_numeric": int((~valued & self.present).sum()),
+            "n_not_numeric": int(np.isinf(self.value).sum()),
             "n_empty": int((valued & ~self.placed).sum()),
         }
 
 
 def read_rows(connection: Connection, features: Features, field: Field) -> Rows:
     """Read one value and one place for each row that is kept."""
-    query = compose(
-        "SELECT row, version, rank, COALESCE(ST_X(place), 'NaN'), COALESCE(ST_Y(place), 'NaN'),"
-        " COALESCE(value, 'NaN'), present FROM (SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank,"
-        " {place} AS place, {value} AS value, {present} AS present FROM {rows} WHERE {kept}) AS kept",
-        rank=rank_number(features.layer),
-        place=features.place("s"),
+    nothing = compose("")
+    query = select_arrays(features, field, features.rows("s"), nothing, nothing)
+    return Rows(**read_arrays(connection, query, TYPES))
+
+
+def select_arrays(
+    features: Features, field: Field, rows: Expression, inner: Expression, more: Expression
+) -> Expression:
+    """Return a SELECT of the columns of Rows and `more`, which is over `inner` columns of `rows`."""
+    return compose(
+        _SELECTED,
+        more=more,
+        rank=_rank_number(features.layer),
+        spot=features.place("s"),
         value=field.number("s"),
         present=field.present("s"),
-        rows=features.rows("s"),
+        inner=inner,
+        rows=rows,
         kept=features.kept("s"),
     )
-    return Rows(**read_arrays(connection, query, _TYPES))
 
 
-def rank_number(layer: Layer) -> Expression:
+def summary_of(features: Features, rows: Rows) -> Summary | None:
+    """Return what the catalog says of an output of these rows; None where they cannot tell.
+
+    Rows know the extent of points, and of those all that are somewhere: a scan of the output less.
+    """
+    if features.geometry.type != "Point" or rows.x.size == 0 or not rows.placed.all():
+        return None
+    extent = [float(each) for each in (rows.x.min(), rows.y.min(), rows.x.max(), rows.y.max())]
+    return Summary(features.geometry.name, features.geometry.srid, rows.x.size, 0, extent)
+
+
+def _rank_number(layer: Layer) -> Expression:
     """Return an integer that orders rows as their key does."""
     rank = layer.rank("s") or compose("s.ctid")
     if layer.key is not None and layer.key.type == "integer":

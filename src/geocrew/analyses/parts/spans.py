@@ -62,7 +62,7 @@ def _span(label: str, first: date, length: timedelta, form: str) -> Span:
     try:
         end = _written(begin + length)
     except OverflowError:
-        end = "infinity"
+        end = "10000-01-01T00:00:00"  # after Python's last year, not PostgreSQL's
     return Span(label, _written(begin), end, form)
 
 

@@ -1,8 +1,8 @@
 """A table of results that were computed here, joined to the rows that they were computed from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import LiteralString
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,71 +10,101 @@ from geocrew.analyses.parts.rows import Rows
 from geocrew.analysis import Context
 from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.build import Staged, build
-from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.compose import Expression, compose, identify, join
 from geocrew.datasets.features import Features
 from geocrew.datasets.output import Results, select_rows
 
+_TYPES: dict[str, ArrayType] = {"<f8": "float8", "<i8": "int8", "<i4": "int4", "<i2": "int2"}
+
 
 @dataclass(frozen=True)
-class Computed:
-    """Columns of the rows that take part, arrays (n,) by name, and how the server reads them.
+class _Found(Features):
+    """Features whose rows `s` are looked up by the addresses of the results `r`, one after another.
 
-    `declared` are the columns as CREATE TABLE takes them; `read`, of them, what the row `r` of a result
-    holds: "SELECT row, version, ...", NaN and -1 standing for nothing.
+    A million in 1.8 s and in the order they were read, where a hash join took 2.2 to 2.8 s and left
+    what did not fit in memory in no order.
     """
 
-    arrays: Mapping[str, tuple[ArrayType, Array]]
-    declared: LiteralString
-    read: LiteralString
+    results: Expression = field(default_factory=lambda: compose(""))
+
+    def rows(self, alias: str) -> Expression:
+        """Return a FROM item of the rows under `alias`, each with its results."""
+        item = compose(
+            "{results} AS r CROSS JOIN LATERAL (SELECT p.ctid, p.xmin, p.* FROM {relation} AS p"
+            " WHERE p.ctid = r.row AND p.xmin = r.version OFFSET 0) AS {alias}",
+            results=self.results,
+            relation=self.layer.relation,
+            alias=identify(alias),
+        )
+        if self.mends is None:
+            return item
+        return compose(
+            "{item} LEFT JOIN {mends} AS {mended}"
+            " ON {mended}.row = {alias}.ctid AND {mended}.version = {alias}.xmin",
+            item=item,
+            mends=self.mends,
+            mended=identify(f"{alias}_mended"),
+            alias=identify(alias),
+        )
 
 
 def build_static(
     context: Context,
     features: Features,
     rows: Rows,
-    computed: Computed,
+    results: Mapping[str, Array],
     columns: Sequence[tuple[str, Expression]],
     joins: Expression,
 ) -> Staged:
-    """Send what was computed to the server and join it to the rows: ids and numbers travel, no shapes.
+    """Send results (n,) of all rows to the server and join them: ids and numbers travel, no shapes.
 
-    `columns` and `joins` are over the rows s and r. Raises SourceChanged where s is not what was read.
+    `columns` and `joins` are over the rows s and the results r, by name, NULL where they are `missing`.
+    Raises SourceChanged where s is not what was read.
     """
     connection, table = context.connection, context.staging.relation("scores")
+    types = {name: _TYPES[values.dtype.str] for name, values in results.items()}
+    declared = [compose("{name} " + kind, name=identify(name)) for name, kind in types.items()]
     connection.execute(
         compose(
-            "CREATE UNLOGGED TABLE {table} (row tid, version xid, " + computed.declared + ")",
+            "CREATE UNLOGGED TABLE {table} (row tid, version xid, {declared})",
             table=table,
+            declared=join(", ", declared),
         )
     )
-    arrays: dict[str, tuple[ArrayType, Array]] = {
+    addresses: dict[str, tuple[ArrayType, Array]] = {
         "row": ("tid", rows.row),
         "version": ("xid", rows.version),
     }
-    for name, (kind, values) in computed.arrays.items():
-        arrays[name] = (kind, _spread(rows, values))
-    write_arrays(connection, table, arrays)
-    connection.execute(compose("ANALYZE {table}", table=table))
-    join = compose(
-        "JOIN ("
-        + computed.read
-        + " FROM {table}) AS r ON r.row = s.ctid AND r.version = s.xmin {joins}",
-        table=table,
-        joins=joins,
+    numbers = {name: (types[name], values) for name, values in results.items()}
+    write_arrays(connection, table, addresses | numbers)
+    read = [
+        compose(
+            "NULLIF({name}, {missing}) AS {name}", name=identify(name), missing=missing(values.dtype)
+        )
+        for name, values in results.items()
+    ]
+    found = _Found(
+        **vars(features),
+        results=compose(
+            "(SELECT row, version, {read} FROM {table})", read=join(", ", read), table=table
+        ),
     )
     with connection.transaction():
-        staged = build(
-            connection, context.staging, "static", select_rows(features, Results(columns, join))
-        )
+        select = select_rows(found, Results(columns, joins))
+        staged = build(connection, context.staging, "static", select)
         features.check_unchanged(connection)
     if staged.rows != len(rows.row):
         raise features.changed()
     return staged
 
 
-def _spread(rows: Rows, values: Array) -> Array:
-    """Return an array over all rows, NaN or -1 where a row takes no part."""
-    missing = np.nan if values.dtype.kind == "f" else -1
-    spread = np.full(len(rows.row), missing, values.dtype)
-    spread[rows.takes_part] = values
-    return spread
+def spread(rows: Rows, values: Array) -> Array:
+    """Give all rows (n,) the results of those that take part (m,), `missing` to the others."""
+    everywhere = np.full(len(rows.row), missing(values.dtype), values.dtype)
+    everywhere[rows.takes_part] = values
+    return everywhere
+
+
+def missing(dtype: np.dtype[Any]) -> float:
+    """Return what stands for nothing: NaN, or the lowest integer."""
+    return float("nan") if dtype.kind == "f" else int(np.iinfo(dtype).min)

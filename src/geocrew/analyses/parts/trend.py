@@ -5,10 +5,11 @@ from typing import LiteralString
 
 import numpy as np
 
+from geocrew.analyses.parts.static import missing
 from geocrew.analysis import Column
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import Expression, compose
-from geocrew.kernels.arrays import Floats, Ints, TinyInts
+from geocrew.kernels.arrays import Floats, Ints, SmallInts, TinyInts
 from geocrew.kernels.mann_kendall import level_out, mann_kendall
 from geocrew.kernels.significance import CUTOFFS, bins_by_z
 from geocrew.kernels.space_time import KINDS, find_patterns
@@ -18,7 +19,7 @@ COLUMNS = (
     Column("trend_p", "float8", "two-sided p of trend_z"),
     Column("pattern", "text", "category of emerging hot spot analysis: new hot … historical cold, none"),
 )
-NO_PATTERN = -99
+NO_PATTERN = int(missing(np.dtype(np.int16)))
 # Sums in another order differ by 1e-13; scores closer than this are equal, in a table as in a view.
 APART = 1e-9
 
@@ -101,7 +102,7 @@ class Trends:
     repeated: int
 
 
-def find_trends(place: Ints, step: Ints, z: Floats, bins: TinyInts) -> Trends:
+def find_trends(place: Ints, step: SmallInts, z: Floats, bins: TinyInts) -> Trends:
     """Test the series of z (n,) of each place, in order of step; place 0 is none, NaN no score."""
     scored = np.flatnonzero((place > 0) & ~np.isnan(z))
     scored = scored[np.lexsort((step[scored], place[scored]))]

@@ -1,0 +1,23 @@
+"""The unit of distances in words, for the comment of a column."""
+
+import pyproj
+
+from geocrew.datasets import reference_systems
+from geocrew.datasets.layer import Layer
+from geocrew.datasets.units import DistanceUnit
+from geocrew.db import Connection
+
+_UNITS = {"m": "metres", "km": "kilometres", "ft": "feet", "mi": "miles"}
+
+
+def unit_in_words(connection: Connection, layer: Layer, unit: DistanceUnit) -> str:
+    """Name the unit in which distances of `layer` are given."""
+    if unit in _UNITS:
+        return _UNITS[unit]
+    if layer.geographic:
+        return _UNITS["m"]
+    definition = reference_systems.definition(connection, layer.srid)
+    if definition is None:
+        return "the unit of the coordinates"
+    name = str(pyproj.CRS.from_user_input(definition).axis_info[0].unit_name)
+    return _UNITS["m"] if name == "metre" else name

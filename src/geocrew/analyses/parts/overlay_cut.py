@@ -1,0 +1,80 @@
+"""Many rows cut at once by the masks of their chunks; what GEOS refuses climbs the ladder row by row."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from geocrew.analyses.parts.overlay_ladder import Operation, Verdict, overlay_one
+from geocrew.datasets.arrays import Array
+from geocrew.kernels.arrays import Ints
+from geocrew.kernels.validity import is_valid
+
+Shapes = npt.NDArray[np.object_]
+
+_COLLECTION = 7  # shapely's type id
+_TYPE_OF_DIMENSION = np.array([[0, 4], [1, 5], [3, 6]])  # single and multi
+# With this share of its measure left, nothing may have been taken from a shape.
+_NEARLY_ALL = 1 - 1e-9
+
+
+class Cut(NamedTuple):
+    """Arrays (n,) of verdicts and of shapes where CUT, else None; how many were mended or snapped."""
+
+    verdicts: Array
+    pieces: Shapes
+    mended: int
+
+
+def sides(operation: Operation) -> tuple[int, int]:
+    """Return the verdict of what is wholly inside the mask, and of what is wholly outside."""
+    if operation == "clip":
+        return Verdict.KEPT, Verdict.OUTSIDE
+    return Verdict.OUTSIDE, Verdict.KEPT
+
+
+def cut_rows(operation: Operation, shapes: Shapes, masks: Shapes) -> Cut:
+    """Cut valid shapes (n,), each by the valid, prepared mask (n,) of its own."""
+    verdicts = np.full(len(shapes), Verdict.PENDING, np.int16)
+    pieces: Shapes = np.full(len(shapes), None, np.object_)
+    plain = np.flatnonzero(shapely.get_type_id(shapes) != _COLLECTION)
+    try:
+        _cut_plain(operation, shapes, masks, plain, verdicts, pieces)
+    except shapely.GEOSException:
+        verdicts[:], pieces[:] = Verdict.PENDING, None
+    mended = 0
+    for row in np.flatnonzero(verdicts == Verdict.PENDING):
+        outcome = overlay_one(operation, shapes[row], masks[row])
+        verdicts[row], pieces[row] = outcome.verdict, outcome.shape
+        mended += outcome.rung > 0 and outcome.verdict != Verdict.FAILED
+    return Cut(verdicts, pieces, mended)
+
+
+def _cut_plain(
+    operation: Operation, shapes: Shapes, masks: Shapes, rows: Ints, verdicts: Array, pieces: Shapes
+) -> None:
+    """Decide rows that are no collections; those whose piece is no plain valid shape stay PENDING."""
+    inside, outside = sides(operation)
+    met = shapely.intersects(masks[rows], shapes[rows])
+    verdicts[rows[~met]] = outside
+    rows = rows[met]
+    covered = shapely.covers(masks[rows], shapes[rows])
+    verdicts[rows[covered]] = inside
+    rows = rows[~covered]
+    overlay = shapely.intersection if operation == "clip" else shapely.difference
+    whole, mask = shapes[rows], masks[rows]
+    cut: Shapes = overlay(whole, mask)
+    types = _TYPE_OF_DIMENSION[shapely.get_dimensions(whole)]
+    good = (types == shapely.get_type_id(cut)[:, None]).any(axis=1) & ~shapely.is_empty(cut)
+    good[good] = is_valid(cut[good])
+    verdicts[rows[good]], pieces[rows[good]] = Verdict.CUT, cut[good]
+    if operation == "erase":
+        # A difference may add the vertices of a mask that only touches, and such a row is untouched.
+        near = np.flatnonzero(good & (_measure(cut) >= _NEARLY_ALL * _measure(whole)))
+        same = rows[near[~shapely.relate_pattern(whole[near], mask[near], "T********")]]
+        verdicts[same], pieces[same] = Verdict.KEPT, None
+
+
+def _measure(shapes: Shapes) -> Array:
+    return np.asarray(shapely.area(shapes) + shapely.length(shapes))

@@ -1,0 +1,151 @@
+"""Which polygons are valid, most of them told at a glance.
+
+GEOS takes 11 µs for a ring of 64 corners. A ring is certainly simple where its edges surely meet in no
+point but the corner of neighbours. That is seen in 2 µs: within a stretch that goes on in x or in y no
+two edges meet, and of two stretches only edges in both of their boxes can. Whatever is not certain, and
+all that has several rings, is asked of GEOS.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from geocrew.kernels.arrays import Floats, Ints
+from geocrew.kernels.compiled import compiled
+
+_POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
+# Comparing all stretches with each other is quadratic; from here on GEOS's sweep is faster.
+_MOST_CORNERS = 2048
+# Rounding of a 2 by 2 determinant of differences, relative to the sum of its terms (Shewchuk 1997, "A").
+_ERROR = 3.3306690738754716e-16
+_SMALLEST = 1e-290  # below, products lose digits that the bound does not count
+_LARGEST = 1e150  # above, products overflow
+
+
+def is_valid(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Return what shapely.is_valid says of shapes (n,)."""
+    valid = _are_surely_valid(shapes)
+    doubtful = np.flatnonzero(~valid)
+    with np.errstate(invalid="ignore"):
+        valid[doubtful] = shapely.is_valid(shapes[doubtful])
+    return valid
+
+
+def _are_surely_valid(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Several rings in a row are no simple ring: the first one's last corner would meet its first."""
+    sizes = shapely.get_num_coordinates(shapes)
+    chosen = np.flatnonzero(np.isin(shapely.get_type_id(shapes), _POLYGONS) & (sizes <= _MOST_CORNERS))
+    corners: Any = shapely.get_coordinates(shapes[chosen])
+    offsets = np.concatenate(([0], np.cumsum(sizes[chosen]))).astype(np.int64)
+    sure = np.zeros(len(shapes), np.bool_)
+    sure[chosen] = find_simple(corners[:, 0].copy(), corners[:, 1].copy(), offsets)
+    return sure
+
+
+@compiled
+def find_simple(x: Floats, y: Floats, offsets: Ints) -> npt.NDArray[np.bool_]:
+    """Tell of each ring, corners x, y float8 (m,) from `offsets` (r + 1,), if it is surely simple."""
+    found = np.zeros(offsets.size - 1, np.bool_)
+    starts, boxes = np.empty(_MOST_CORNERS, np.int64), np.empty((_MOST_CORNERS, 4))
+    for ring in range(offsets.size - 1):
+        first, stop = offsets[ring], offsets[ring + 1]
+        found[ring] = _is_simple(x[first:stop], y[first:stop], starts, boxes)
+    return found
+
+
+@compiled
+def _is_simple(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> bool:
+    edges = x.size - 1
+    if edges < 3 or x[0] != x[edges] or y[0] != y[edges]:
+        return False
+    for i in range(edges):
+        if not _goes_on(x, y, i, (i + 1) % edges):
+            return False
+    count = _find_stretches(x, y, starts, boxes)
+    for one in range(count):
+        for two in range(one + 1, count):
+            if not _stretches_apart(x, y, starts, boxes, one, two):
+                return False
+    return True
+
+
+@compiled
+def _goes_on(x: Floats, y: Floats, i: int, j: int) -> bool:
+    """Whether edge i has a length, and edge j, which follows it, does not fold back on it."""
+    dx, dy = x[i + 1] - x[i], y[i + 1] - y[i]
+    if not (abs(x[i]) < _LARGEST and abs(y[i]) < _LARGEST) or (dx == 0 and dy == 0):
+        return False
+    return dx * (x[j + 1] - x[j]) + dy * (y[j + 1] - y[j]) > 0 or _side(x, y, i, j + 1) != 0
+
+
+@compiled
+def _find_stretches(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> int:
+    """Cut a ring into stretches along which x or y only grows or only shrinks; return their number."""
+    edges, count, i = x.size - 1, 0, 0
+    while i < edges:
+        first, in_x, in_y = i, np.sign(x[i + 1] - x[i]), np.sign(y[i + 1] - y[i])
+        while i < edges:
+            next_x = in_x if np.sign(x[i + 1] - x[i]) == in_x else 0.0
+            next_y = in_y if np.sign(y[i + 1] - y[i]) == in_y else 0.0
+            if next_x == 0 and next_y == 0:
+                break
+            in_x, in_y, i = next_x, next_y, i + 1
+        xmin = xmax = x[first]
+        ymin = ymax = y[first]
+        for k in range(first + 1, i + 1):
+            xmin, xmax = min(xmin, x[k]), max(xmax, x[k])
+            ymin, ymax = min(ymin, y[k]), max(ymax, y[k])
+        boxes[count, 0], boxes[count, 1], boxes[count, 2], boxes[count, 3] = xmin, xmax, ymin, ymax
+        starts[count] = first
+        count += 1
+        starts[count] = i
+    return count
+
+
+@compiled
+def _stretches_apart(x: Floats, y: Floats, starts: Ints, boxes: Floats, one: int, two: int) -> bool:
+    """Whether no edge of one stretch meets one of the other, but neighbours in their corner."""
+    xmin, xmax = max(boxes[one, 0], boxes[two, 0]), min(boxes[one, 1], boxes[two, 1])
+    ymin, ymax = max(boxes[one, 2], boxes[two, 2]), min(boxes[one, 3], boxes[two, 3])
+    if xmin > xmax or ymin > ymax:
+        return True
+    last = x.size - 2
+    for i in range(starts[one], starts[one + 1]):
+        if not _reaches(x, y, i, xmin, xmax, ymin, ymax):
+            continue
+        for j in range(starts[two], starts[two + 1]):
+            if j == i + 1 or (i == 0 and j == last):
+                continue
+            if _reaches(x, y, j, xmin, xmax, ymin, ymax) and not _edges_apart(x, y, i, j):
+                return False
+    return True
+
+
+@compiled
+def _reaches(x: Floats, y: Floats, i: int, xmin: float, xmax: float, ymin: float, ymax: float) -> bool:
+    """Whether the box of an edge touches another box."""
+    in_x = max(x[i], x[i + 1]) >= xmin and min(x[i], x[i + 1]) <= xmax
+    return bool(in_x and max(y[i], y[i + 1]) >= ymin and min(y[i], y[i + 1]) <= ymax)
+
+
+@compiled
+def _edges_apart(x: Floats, y: Floats, i: int, j: int) -> bool:
+    xmin, xmax = min(x[j], x[j + 1]), max(x[j], x[j + 1])
+    if not _reaches(x, y, i, xmin, xmax, min(y[j], y[j + 1]), max(y[j], y[j + 1])):
+        return True
+    if _side(x, y, i, j) * _side(x, y, i, j + 1) > 0:
+        return True
+    return bool(_side(x, y, j, i) * _side(x, y, j, i + 1) > 0)
+
+
+@compiled
+def _side(x: Floats, y: Floats, edge: int, corner: int) -> int:
+    """Return on which side of an edge's line a corner surely is, 1 or -1; 0 where it is not sure."""
+    left = (x[edge] - x[corner]) * (y[edge + 1] - y[corner])
+    right = (y[edge] - y[corner]) * (x[edge + 1] - x[corner])
+    turn, bound = left - right, abs(left) + abs(right)
+    if bound < _SMALLEST or abs(turn) <= _ERROR * bound:
+        return 0
+    return 1 if turn > 0 else -1

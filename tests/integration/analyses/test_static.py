@@ -1,0 +1,54 @@
+"""What a table filled from here says of itself, and what numbers its places."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from psycopg import sql
+from tests.integration.analyses.layers import add_table
+from tests.integration.analyses.timeseries import add_series, grid, run
+from tests.run_analysis import run_analysis
+
+from geocrew.analyses.parts.period_rows import number_places
+from geocrew.datasets.summary import summarise
+from geocrew.db import Connection
+
+POINTS: list[tuple[Any, ...]] = [(i, float(i * i % 7), f"POINT({i % 5} {-i / 3})") for i in range(40)]
+
+
+@pytest.mark.parametrize("last", [[], [(99, 1.0, None)], [(99, 1.0, "POINT EMPTY")]])
+def test_extent_and_counts_are_those_of_the_table(connection: Connection, last: list[Any]) -> None:
+    """Of points that are all somewhere they are known without a scan."""
+    dataset_id = add_table(connection, POINTS + last)
+    params = {"dataset_id": dataset_id, "value_field": "value", "distance": 1}
+    run = run_analysis(connection, "hotspot_analysis", params)
+    table = run.dataset.table_name
+    counted = summarise(connection, "public", str(table), "geom")
+    assert run.dataset.bbox == counted.bbox
+    assert run.dataset.row_count == counted.row_count == 40 + len(last)
+    assert run.dataset.null_geometry_count == counted.null_geometry_count
+    assert (run.dataset.geometry_type, run.dataset.srid) == (counted.geometry_type, counted.srid)
+
+
+def test_places_are_told_apart_by_both_numbers() -> None:
+    place = np.array([5, 5, -9, 5, 0, 0])
+    twin = np.array([1, 2, 1, 1, 0, 0])
+    somewhere = np.array([True, True, True, True, False, True])
+    assert number_places(place, twin, somewhere).tolist() == [3, 4, 1, 3, 0, 2]
+
+
+@pytest.mark.parametrize("kind", ["smallint", "integer", "bigint"])
+def test_a_whole_number_names_a_place_as_its_text_does(connection: Connection, kind: str) -> None:
+    dataset_id = add_series(connection, grid("abc"))
+    connection.execute("ALTER TABLE series ADD number bigint")
+    connection.execute("UPDATE series SET number = (id - 1) % 36 - 4 WHERE id <> 7")
+    connection.execute("UPDATE series SET spot = number::text")
+    connection.execute(
+        sql.SQL("ALTER TABLE series ALTER number TYPE {}").format(sql.SQL(kind))  # type: ignore[arg-type] # from the list above
+    )
+    found = []
+    for name in ("number", "spot"):
+        series = run(connection, dataset_id, time_periods=["a", "b", "c"], location_field=name)
+        found.append([series.column(column) for column in ("trend_z", "pattern")])
+    assert found[0] == found[1]
+    assert found[0][0][6] is None
