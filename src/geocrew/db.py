@@ -1,13 +1,18 @@
 """Connections to PostgreSQL, all of one kind, and constant statements from files."""
 
+from collections.abc import Generator
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, TypeAlias
+from typing import Any, LiteralString, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
+T = TypeVar("T")
+
+# Longer than any statement_timeout of a session that uses it, shorter than a lease.
+_ANSWER_SECONDS = 8.0
 
 # A peer that vanished without a word (frozen host, cut cable) is noticed within 25 s: 10 s idle and
 # three probes 5 s apart, or as long for data that nobody acknowledges.
@@ -20,14 +25,30 @@ _LIVENESS = {
 }
 
 
-def connect(url: str, name: str, **server_settings: str) -> Connection:
+class PromptConnection(psycopg.Connection[TupleRow]):
+    """A connection of which every answer must come within eight seconds.
+
+    A server that is frozen goes on acknowledging what it is sent: neither keepalives nor its own
+    statement_timeout would ever fire. A connection that has not answered must be closed.
+    """
+
+    def wait(
+        self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None
+    ) -> T:
+        """Wait for the end of an exchange; raises psycopg.OperationalError when it takes too long."""
+        return super().wait(gen, interval, _ANSWER_SECONDS if timeout is None else timeout)
+
+
+def connect(
+    url: str, name: str, kind: type[Connection] = psycopg.Connection, **server_settings: str
+) -> Connection:
     """Open an autocommitting connection that PostgreSQL shows as `name`.
 
     `server_settings` are PostgreSQL parameters of the session, e.g. `statement_timeout="5s"`.
     Raises psycopg.OperationalError when no server answers.
     """
     options = " ".join(f"-c {key}={_escape(value)}" for key, value in server_settings.items())
-    return psycopg.connect(
+    return kind.connect(
         url,
         autocommit=True,
         application_name=name[:63],

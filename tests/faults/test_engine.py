@@ -14,23 +14,23 @@ from tests.worker.processes import WorkerProcess, Workers, alive, final, job_ses
 @pytest.fixture
 def deaf(connection: Connection, workers: Workers) -> tuple[WorkerProcess, int, int]:
     """Worker, job and stopped backend: like one inside a call of GEOS, it hears nothing."""
-    worker = workers.start(GEOCREW_ABANDON_SECONDS="3")
+    worker = workers.start(GEOCREW_ABANDON_SECONDS="6")
     job_id = play(connection, "sql", seconds=60)
     running(connection, job_id)
     row = connection.execute(
         "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s", (f"geocrew job {job_id} %",)
     ).fetchone()
     assert row is not None
+    workers.start()  # the other one, which goes on
     os.kill(row[0], signal.SIGSTOP)
     return worker, job_id, row[0]
 
 
 def test_f16_job_that_cannot_be_interrupted_says_so(
-    connection: Connection, workers: Workers, deaf: tuple[WorkerProcess, int, int]
+    connection: Connection, deaf: tuple[WorkerProcess, int, int]
 ) -> None:
     """Its slot stays taken and its state `running` until the call ends or the worker's patience does."""
     worker, job_id, backend = deaf
-    workers.start()
     try:
         produce.cancel(connection, job_id)
         message = "stopping: PostgreSQL is inside a call that cannot be interrupted"
@@ -67,11 +67,11 @@ def test_f16_job_is_over_as_soon_as_the_call_is(
 
 def test_f17_cancel_in_geos_is_no_failure(connection: Connection, workers: Workers) -> None:
     """PostGIS reports an interrupted call as an internal error; the job is cancelled all the same."""
-    workers.start()
+    workers.start(GEOCREW_ABANDON_SECONDS="5")
     connection.execute(
         "CREATE TABLE public.tangle AS SELECT ST_Collect(ST_MakeLine("
         "ST_Point(random(), random()), ST_Point(random(), random()))) AS geom"
-        " FROM generate_series(1, 6000)"
+        " FROM generate_series(1, 1500)"
     )
     job_id = play(connection, "node")
     running(connection, job_id)

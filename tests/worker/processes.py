@@ -83,7 +83,7 @@ class Workers:
         self.started.append(worker)
         if wait:
             wait_for(
-                lambda: any(e["event"] == "worker.ready" for e in worker.events), 60, log.read_text()
+                lambda: any(e["event"] == "worker.ready" for e in worker.events), 120, log.read_text()
             )
         return worker
 
@@ -101,7 +101,7 @@ def play(connection: Connection, act: str, **params: Any) -> int:
     return produce.enqueue(connection, "play", {"act": act, **params}, **how)
 
 
-def final(connection: Connection, job_id: int, seconds: float = 30.0) -> Job:
+def final(connection: Connection, job_id: int, seconds: float = 60.0) -> Job:
     """Wait until the job is over and return it."""
 
     def look() -> Job | None:
@@ -118,7 +118,7 @@ def running(connection: Connection, job_id: int) -> Job:
         job = observe.get(connection, job_id)
         return job if job.status == "running" and job.progress >= 25 else None
 
-    return wait_for(look, 30, f"job {job_id} to run")
+    return wait_for(look, 60, f"job {job_id} to run")
 
 
 def starts(connection: Connection, job_id: int) -> int:

@@ -46,15 +46,17 @@ class Guarded:
     tables: tuple[Table, ...]
 
 
-def guard(query: str, find_table: FindTable, spatial_schema: str) -> Guarded:
+def guard(
+    query: str, find_table: FindTable, spatial_schema: str, crashing: frozenset[str] = frozenset()
+) -> Guarded:
     """Check the query of a view; raises InvalidParameters that says what is refused, where, and why.
 
     `find_table` gives the relation of a dataset that the caller may read, and raises UserError for all
-    else; `spatial_schema` is where PostGIS lives.
+    else; `spatial_schema` is where PostGIS lives; `crashing` are functions it does not survive.
     """
     try:
         statement = parse(query)
-        walk = _Walk(find_table, spatial_schema)
+        walk = _Walk(find_table, spatial_schema, crashing)
         walk.enter(statement)
         walk.check_columns()
         if not walk.problems:
@@ -70,6 +72,7 @@ class _Walk:
 
     find_table: FindTable
     spatial_schema: str
+    crashing: frozenset[str]
     problems: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     # Columns that the query names, each with its place; and all names that columns can have in it.
@@ -172,6 +175,8 @@ class _Walk:
             return
         node.funcname = (ast.String(sval=homes[0]), ast.String(sval=name))
         self.names.add(name)
+        if name in self.crashing:
+            self.refuse(f"function {name} can crash this server: its GEOS is older than 3.11.4", place)
         if name == "st_transform" and not _has_plain_srid(node):
             # PROJ opens the files that a definition in text names.
             self.refuse("st_transform takes a shape and the number of an SRID, as in 3857", place)

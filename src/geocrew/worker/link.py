@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import structlog
 
-from geocrew.db import Connection, connect
+from geocrew.db import Connection, PromptConnection, connect
 from geocrew.error_classes import waiting_reason
 
 log = structlog.get_logger()
@@ -65,7 +65,9 @@ class Session:
 
     def _connect(self) -> Connection:
         # No statement of a worker takes long; one that waits for a lock must not let leases lapse.
-        connection = connect(self._url, self._name, statement_timeout="5s", lock_timeout="1s")
+        connection = connect(
+            self._url, self._name, PromptConnection, statement_timeout="5s", lock_timeout="1s"
+        )
         for channel in self._channels:
             connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
         return connection

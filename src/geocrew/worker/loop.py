@@ -258,7 +258,9 @@ class Worker:
         waiting = self.link.control.reason or self.pause.reason
         left = None
         if self.stop.count:
-            left = max(0.0, deadline - time.monotonic()) + self.settings.lease_seconds + 5
+            # The signal may have come after this turn has looked for it.
+            ends = min(deadline, self._grace_ends())
+            left = max(0.0, ends - time.monotonic()) + self.settings.lease_seconds + 5
         tell_systemd(self.notifier, self.children.values(), waiting, self.agenda.greeted, left)
 
     def _leave(self) -> None:

@@ -43,9 +43,7 @@ def test_a_whole_number_names_a_place_as_its_text_does(connection: Connection, k
     connection.execute("ALTER TABLE series ADD number bigint")
     connection.execute("UPDATE series SET number = (id - 1) % 36 - 4 WHERE id <> 7")
     connection.execute("UPDATE series SET spot = number::text")
-    connection.execute(
-        sql.SQL("ALTER TABLE series ALTER number TYPE {}").format(sql.SQL(kind))  # type: ignore[arg-type] # from the list above
-    )
+    connection.execute(sql.SQL("ALTER TABLE series ALTER number TYPE {}").format(sql.SQL(kind)))
     found = []
     for name in ("number", "spot"):
         series = run(connection, dataset_id, time_periods=["a", "b", "c"], location_field=name)

@@ -173,7 +173,7 @@ def test_far_from_the_origin() -> None:
 
 def test_a_union_that_lost_area_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """GEOS of today raises by itself for whatever we could think of; one that does not is caught."""
-    monkeypatch.setattr(shapely, "coverage_union_all", lambda shapes, axis: shapes[:, 0])
+    monkeypatch.setattr(shapely, "coverage_union_all", lambda shapes, axis: shapes[:, 0])  # noqa: ARG005 (as shapely names it)
     united = unite(array(ONE, RIGHT), 2)
     assert united is not None
     assert united.way == "overlay"
