@@ -80,6 +80,9 @@ class Server:
                 if private_mb(self.worker) == 0.0:
                     raise RuntimeError("the worker has died")
                 threading.Event().wait(0.005)
+            # What a process has used is counted by its parent once it is collected, not in between.
+            while _children(self.worker) or self._sessions():
+                threading.Event().wait(0.005)
         status, error, result, wall = done
         if status != "completed":
             raise RuntimeError(f"{job_type} {params}: {error}")
@@ -129,6 +132,18 @@ class Server:
             self.connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
             self.connection.execute("DELETE FROM geocrew.datasets WHERE table_name = %s", (table,))
         self.made.clear()
+
+    def drop_view(self) -> None:
+        """Remove what the last job has made, if that is a materialized view."""
+        table = self.made.pop()
+        self.execute(f"DROP MATERIALIZED VIEW {table}")
+        self.connection.execute("DELETE FROM geocrew.datasets WHERE table_name = %s", (table,))
+
+    def _sessions(self) -> int:
+        row = self.connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'geocrew job%'"
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def _look(self, job_id: int) -> Any:
         return self.connection.execute(

@@ -14,7 +14,7 @@ from geocrew.schema.migrate import migrate
 if TYPE_CHECKING:
     from tests.cluster import Cluster
 
-pytest_plugins = ["tests.cluster"]
+pytest_plugins = ["tests.cluster", "tests.worker.fixtures"]
 
 
 @pytest.fixture(scope="session")

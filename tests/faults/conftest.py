@@ -1,28 +1,19 @@
-"""The faults' workers, and a server of the test's own that listens on loopback."""
+"""A server of the test's own, and workers on it."""
 
 from __future__ import annotations  # Cluster is imported by the plugin machinery, not by us
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from geocrew.db import Connection, connect
+from geocrew.db import connect
 from geocrew.schema.migrate import migrate
 from tests.worker.processes import Workers
 
 if TYPE_CHECKING:
     from tests.cluster import Cluster
-
-
-@pytest.fixture
-def workers(database: str, connection: Connection, tmp_path: Path) -> Iterator[Workers]:
-    connection.execute("CREATE TABLE public.starts (job_id bigint)")
-    made = Workers(database, tmp_path)
-    yield made
-    made.stop_all()
 
 
 @pytest.fixture
@@ -43,9 +34,3 @@ def prepare(url: str) -> None:
     with connect(url, "test") as connection:
         migrate(connection)
         connection.execute("CREATE TABLE IF NOT EXISTS public.starts (job_id bigint)")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

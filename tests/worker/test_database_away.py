@@ -5,12 +5,10 @@ from __future__ import annotations  # Cluster is imported by the plugin machiner
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from geocrew.db import connect
 from geocrew.schema.migrate import migrate
 from tests.waiting import wait_for
-from tests.worker.processes import Workers, datasets_of, final, play, running, staged
+from tests.worker.processes import Workers, final, play, running
 
 if TYPE_CHECKING:
     from tests.cluster import Cluster
@@ -20,28 +18,6 @@ def _prepare(url: str) -> None:
     with connect(url, "test") as connection:
         migrate(connection)
         connection.execute("CREATE TABLE public.starts (job_id bigint)")
-
-
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_restart_costs_an_attempt_at_most(own_cluster: Cluster, tmp_path: Path, mode: str) -> None:
-    _prepare(own_cluster.url())
-    workers = Workers(own_cluster.url(), tmp_path)
-    try:
-        worker = workers.start()
-        with connect(own_cluster.url(), "test") as connection:
-            job_id = play(connection, "hold_gil", seconds=2, good_from_attempt=2)
-            running(connection, job_id)
-        own_cluster.restart("fast" if mode == "fast" else "immediate")
-        with connect(own_cluster.url(), "test") as connection:
-            job = final(connection, job_id, 60)
-            assert job.status == "completed"
-            assert job.attempt <= 2
-            assert datasets_of(connection, job_id) == 1
-            assert final(connection, play(connection, "publish")).status == "completed"
-            assert staged(connection) == []
-        assert worker.process.poll() is None
-    finally:
-        workers.stop_all()
 
 
 def test_worker_starts_before_its_database(own_cluster: Cluster, tmp_path: Path) -> None:

@@ -209,18 +209,6 @@ def test_worker_outlives_its_sessions(connection: Connection, workers: Workers) 
     assert worker.process.poll() is None
 
 
-def test_job_is_retried_when_its_backend_is_killed(connection: Connection, workers: Workers) -> None:
-    workers.start()
-    job_id = play(connection, "sql", seconds=60, good_from_attempt=2)
-    running(connection, job_id)
-    connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name LIKE 'geocrew job%' AND datname = current_database()"
-    )
-    job = final(connection, job_id)
-    assert (job.status, job.attempt) == ("completed", 2)
-
-
 def test_pickup_by_notify_not_by_poll(connection: Connection, workers: Workers) -> None:
     workers.start(GEOCREW_POLL_SECONDS="300")
     waits = []
@@ -229,13 +217,6 @@ def test_pickup_by_notify_not_by_poll(connection: Connection, workers: Workers) 
         assert job.started_at is not None
         waits.append(job.started_at - job.created_at)
     assert min(waits) < timedelta(seconds=0.1)
-
-
-def test_poll_finds_jobs_when_nobody_listens(connection: Connection, workers: Workers) -> None:
-    worker = workers.start(GEOCREW_POLL_SECONDS="0.3")
-    connection.execute("ALTER TABLE background_jobs DISABLE TRIGGER announce_jobs")
-    assert final(connection, play(connection, "publish")).status == "completed"
-    assert worker.process.poll() is None
 
 
 def test_parent_has_one_thread(workers: Workers) -> None:

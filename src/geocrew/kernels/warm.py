@@ -13,6 +13,8 @@ from geocrew.kernels.knn import knn_lag
 from geocrew.kernels.mann_kendall import level_out, mann_kendall
 from geocrew.kernels.neighbour_list import neighbour_list_lag
 from geocrew.kernels.permutation import Sums, permutation_p
+from geocrew.kernels.ring_crossings import Rings, orient
+from geocrew.kernels.ring_overlay import overlay_rings
 from geocrew.kernels.space_time import find_patterns
 from geocrew.kernels.validity import is_valid
 
@@ -37,3 +39,8 @@ def warm() -> None:
     squares = shapely.box(x[::2], 0, x[::2] + 1, 1)
     is_valid(squares)
     outline(squares)
+    east, north = np.array([0.0, 4.0, 4.0, 0.0, 0.0]), np.array([0.0, 0.0, 4.0, 4.0, 0.0])
+    two = np.concatenate((east, east + 1)), np.concatenate((north, north + 1))
+    shapes = Rings(*two, np.array([0, 5, 10]), np.arange(3))
+    orient(shapes.x, shapes.y, shapes.rings, shapes.shapes, True)
+    overlay_rings(shapes, np.arange(1), np.arange(1, 2), np.arange(2), False)

@@ -129,7 +129,9 @@ def test_no_vertex_is_invented(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, operation: Any
 ) -> None:
     """Each vertex of the output is one of the inputs', or on an edge of a feature and one of a mask."""
-    monkeypatch.setattr(overlay_mask, "_SMALL", 4)  # every mask is cut for every chunk
+    # Every mask is cut for every chunk.
+    monkeypatch.setattr(overlay_mask, "_SMALL", 4)
+    monkeypatch.setattr(overlay_mask, "_WORTH_A_CUT", 4)
     dataset, mask = add(connection, blobs(10, 150), "features"), add(connection, blobs(11, 30), "masks")
     features, masks = stored(connection, "features"), stored(connection, "masks")
     given = {tuple(xy) for xy in shapely.get_coordinates([*features, *masks]).tolist()}
@@ -175,6 +177,7 @@ def test_what_geos_refuses_at_once_is_cut_row_by_row(
         refused.append(1)
         raise shapely.GEOSException("TopologyException: side location conflict")
 
+    monkeypatch.setattr(overlay_cut, "_cut_rings", lambda *_given: None)
     monkeypatch.setattr(overlay_cut, "_cut_plain", refuse)
     run = operation(connection, dataset, mask)
     assert refused

@@ -212,7 +212,12 @@ def test_registered_table_with_odd_names(connection: Connection, operation: Any)
     assert_right(static, 10)
     assert list(static.types()) == ["id", "source_id", "Id", "a b", "id_1", "source_id_1", "geom"]
     for mode in ("view", "materialized_view"):
-        assert operation(connection, dataset, mask, output_mode=mode).rows() == static.rows()
+        other = operation(connection, dataset, mask, output_mode=mode)
+        assert [row | {"geom": ""} for row in other.rows()] == [
+            row | {"geom": ""} for row in static.rows()
+        ]
+        # A ring may begin at another corner.
+        assert all(map(shapely.equals, shapes_of(other).values(), shapes_of(static).values()))
 
 
 @BOTH

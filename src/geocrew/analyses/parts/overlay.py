@@ -1,9 +1,9 @@
-"""Features cut by a mask: decided chunk by chunk, most rows by one look at a box.
+"""Features cut by a mask: many rows are decided by one look at a box.
 
-Rows are gathered in chunks of about 60 that lie together, and the mask is brought to each chunk's size.
+Rows are gathered in chunks of about 60 that lie together, and large polygons brought to their size.
 Shapes that can remain travel to this process, which can be killed whatever GEOS does, are checked and,
-where the boundary may cross them, cut: ST_Difference took 2.5 times the CPU of the same call here, as it
-reads and converts the mask once for each row, and ST_IsValid ten times that of `kernels.validity`.
+where the edge of a polygon may cross them, cut: ST_Difference took 2.5 times the CPU of the same call
+here and 20 times that of `kernels.ring_overlay`, and ST_IsValid ten times that of `kernels.validity`.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,19 @@ import shapely
 
 from geocrew.analyses.parts.block_ranges import next_size
 from geocrew.analyses.parts.overlay_check import Invalid, check_shapes
-from geocrew.analyses.parts.overlay_cut import Shapes, cut_rows, sides
+from geocrew.analyses.parts.overlay_cut import cut_rows
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
-from geocrew.analyses.parts.overlay_mask import Mask, mask_around, mask_of_chunks
+from geocrew.analyses.parts.overlay_mask import Mask
+from geocrew.analyses.parts.overlay_pairs import Cutters, find_cutters
+from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import Chunks, Rows, gather
 from geocrew.analyses.parts.overlay_workshop import Workshop
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.features import OnInvalid
-from geocrew.kernels.arrays import Floats, Ints
+from geocrew.kernels.arrays import Ints
 
-# Masks are made for this many rows at a time: a number of its own, for where a mask is cut moves the
-# last digits of a crossing, which must not depend on the clock.
+# Polygons are read for this many rows at a time: a number of its own, for where a large one is cut moves
+# the last digits of a crossing, which must not depend on the clock.
 _GROUP_ROWS = 3_000
 # What is read at once: rows as the clock tells, and no more than this of memory.
 _FIRST_ROWS = 500
@@ -59,8 +61,8 @@ def overlay(
     task = _Task(operation, workshop, rows, on_invalid, show)
     task.do_strays(np.flatnonzero(~rows.somewhere), mask)
     for group in chunks.groups(_GROUP_ROWS):
-        numbers, masks = task.undecided(chunks, group, mask)
-        task.do(numbers, masks, chunks.starts[group.stop] / len(somewhere))
+        numbers, cutters = task.undecided(chunks, group, mask)
+        task.do(numbers, cutters, chunks.starts[group.stop] / len(somewhere))
     return Overlaid(task.verdicts, task.mended, task.invalid)
 
 
@@ -82,35 +84,31 @@ class _Task:
     def __post_init__(self) -> None:
         self.verdicts = np.full(len(self.rows.row), Verdict.PENDING, np.int16)
 
-    def undecided(self, chunks: Chunks, group: range, mask: Mask) -> tuple[Ints, Shapes]:
-        """Drop rows of a group by their boxes alone; return the others with the mask of each.
+    def undecided(self, chunks: Chunks, group: range, mask: Mask) -> tuple[Ints, Cutters]:
+        """Drop rows of a group by their boxes alone; return the others with what cuts them.
 
-        None stands for the mask where the row stays as it is if only its shape is valid.
+        A row that nothing cuts stays as it is if only its shape is valid.
         """
-        made: Shapes = np.full(len(group), None, np.object_)
-        made[:] = mask_of_chunks(mask, chunks.boxes[group.start : group.stop])
-        shapely.prepare(made)
         first, stop = chunks.starts[group.start], chunks.starts[group.stop]
         numbers = chunks.rows[first:stop]
-        per_row = np.diff(chunks.starts[group.start : group.stop + 1])
-        place = _place(made, chunks.boxes[group.start : group.stop])
-        masks, place = np.repeat(made, per_row), np.repeat(place, per_row)
-        crossed = np.flatnonzero(place == _CROSSED)
-        place[crossed] = _place(masks[crossed], self.rows.bounds[numbers[crossed]])
-        inside, outside = sides(self.operation)
-        verdicts = np.select([place == _INSIDE, place == _APART], [inside, outside], Verdict.PENDING)
-        gone = verdicts == Verdict.OUTSIDE
+        chunk = np.repeat(np.arange(len(group)), np.diff(chunks.starts[group.start : group.stop + 1]))
+        boxes = chunks.boxes[group.start : group.stop]
+        cutters, inside = find_cutters(mask, self.rows.bounds[numbers], boxes, chunk)
+        met = cutters.counts > 0
+        gone = ~met if self.operation == "clip" else inside
         self.verdicts[numbers[gone]] = Verdict.OUTSIDE
-        masks[verdicts == Verdict.KEPT] = None
-        return numbers[~gone], masks[~gone]
+        if self.operation == "clip":
+            cutters = cutters.only(~inside[cutters.pairs()[0]])
+        left = np.flatnonzero(~gone)
+        return numbers[left], cutters.of(left)
 
-    def do(self, numbers: Ints, masks: Shapes, share: float) -> None:
-        """Read, check and cut rows, each by its mask; `share` of all is done then."""
+    def do(self, numbers: Ints, cutters: Cutters, share: float) -> None:
+        """Read, check and cut rows, each by its cutters; `share` of all is done then."""
         done = 0
         while done < len(numbers):
             began = monotonic()
             stop = done + block_of(self.rows.weight[numbers[done:]], self.size)
-            self._do_block(numbers[done:stop], masks[done:stop])
+            self._do_block(numbers[done:stop], cutters.of(np.arange(done, stop)))
             if stop - done == self.size:
                 self.size = next_size(self.size, monotonic() - began)
             self.show(self.share + (share - self.share) * stop / len(numbers))
@@ -124,27 +122,32 @@ class _Task:
             chosen = numbers[start : start + _GROUP_ROWS]
             shapes, verdicts, _ = self._check(chosen)
             found = np.flatnonzero(verdicts == Verdict.PENDING)
-            made: Shapes = np.full(len(found), None, np.object_)
-            made[:] = [mask_around(mask, box) for box in shapely.bounds(shapes[found])]
             self.verdicts[chosen] = verdicts
-            self._cut(chosen[found], shapes[found], np.ones(len(found), bool), made)
+            if len(found):
+                boxes = shapely.bounds(shapes[found])
+                cutters, _ = find_cutters(mask, boxes, boxes, np.arange(len(found)))
+                if self.operation == "clip":
+                    self.verdicts[chosen[found[cutters.counts == 0]]] = Verdict.OUTSIDE
+                    met = np.flatnonzero(cutters.counts > 0)
+                    found, cutters = found[met], cutters.of(met)
+                self._cut(chosen[found], shapes[found], np.ones(len(found), bool), cutters)
 
-    def _do_block(self, numbers: Ints, masks: Shapes) -> None:
+    def _do_block(self, numbers: Ints, cutters: Cutters) -> None:
         shapes, verdicts, mended = self._check(numbers)
         self.verdicts[numbers] = verdicts
         usable = np.flatnonzero(verdicts == Verdict.PENDING)
-        self._cut(numbers[usable], shapes[usable], mended[usable], masks[usable])
+        self._cut(numbers[usable], shapes[usable], mended[usable], cutters.of(usable))
 
     def _check(self, numbers: Ints) -> tuple[Shapes, Array, Array]:
         found = self.workshop.read_shapes(numbers)
         return check_shapes(found, numbers, self.on_invalid, self.invalid)
 
-    def _cut(self, numbers: Ints, shapes: Shapes, mended: Array, masks: Shapes) -> None:
+    def _cut(self, numbers: Ints, shapes: Shapes, mended: Array, cutters: Cutters) -> None:
         verdicts = np.full(len(numbers), Verdict.KEPT, np.int16)
         pieces: Shapes = np.full(len(numbers), None, np.object_)
-        to_cut = np.array([each is not None for each in masks], bool)
-        cut = cut_rows(self.operation, shapes[to_cut], masks[to_cut])
-        verdicts[to_cut], pieces[to_cut] = cut.verdicts, cut.pieces
+        met = np.flatnonzero(cutters.counts > 0)
+        cut = cut_rows(self.operation, shapes[met], cutters.of(met))
+        verdicts[met], pieces[met] = cut.verdicts, cut.pieces
         self.mended += cut.mended
         self.verdicts[numbers] = verdicts
         kept = verdicts == Verdict.KEPT
@@ -152,23 +155,6 @@ class _Task:
         self.workshop.write_whole(numbers[kept & ~mended])
         new = (verdicts == Verdict.CUT) | (kept & mended)
         self.workshop.write_cut(numbers[new], pieces[new])
-
-
-_APART, _CROSSED, _INSIDE = 0, 1, 2
-
-
-def _place(masks: Shapes, boxes: Floats) -> Array:
-    """Say of boxes (n, 4) whether they are apart from the mask (n,) of each, None too, or inside.
-
-    A box without an area is no valid polygon, of which GEOS promises nothing: never inside.
-    """
-    if not len(boxes):
-        return np.empty(0, np.int64)
-    shapes = shapely.box(*boxes.T)
-    place = np.where(shapely.intersects(masks, shapes), _CROSSED, _APART)
-    solid = np.flatnonzero((place == _CROSSED) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1))
-    place[solid[shapely.covers(masks[solid], shapes[solid])]] = _INSIDE
-    return np.asarray(place)
 
 
 def block_of(weights: Ints, size: int) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geocrew.analyses.parts.overlay_cut import Shapes
 from geocrew.analyses.parts.overlay_ladder import Verdict
+from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.features import OnInvalid, mend_shape
 from geocrew.kernels.arrays import Ints

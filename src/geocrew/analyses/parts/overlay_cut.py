@@ -1,17 +1,18 @@
-"""Many rows cut at once by the masks of their chunks; what GEOS refuses climbs the ladder row by row."""
+"""Many rows cut at once: most at a glance, others by GEOS, and what that refuses up the ladder."""
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict, overlay_one
+from geocrew.analyses.parts.overlay_mask import unite
+from geocrew.analyses.parts.overlay_pairs import Cutters
+from geocrew.analyses.parts.overlay_rings import Shapes, are_flat_polygons, cut_rings, to_rings
 from geocrew.datasets.arrays import Array
 from geocrew.kernels.arrays import Ints
+from geocrew.kernels.ring_overlay import CUT, NOTHING, WHOLE
 from geocrew.kernels.validity import is_valid
-
-Shapes = npt.NDArray[np.object_]
 
 _COLLECTION = 7  # shapely's type id
 _TYPE_OF_DIMENSION = np.array([[0, 4], [1, 5], [3, 6]])  # single and multi
@@ -34,8 +35,47 @@ def sides(operation: Operation) -> tuple[int, int]:
     return Verdict.OUTSIDE, Verdict.KEPT
 
 
-def cut_rows(operation: Operation, shapes: Shapes, masks: Shapes) -> Cut:
-    """Cut valid shapes (n,), each by the valid, prepared mask (n,) of its own."""
+def cut_rows(operation: Operation, shapes: Shapes, cutters: Cutters) -> Cut:
+    """Cut valid shapes (n,), each by the union of its cutters, of which it has one at least."""
+    verdicts = np.full(len(shapes), Verdict.PENDING, np.int16)
+    pieces: Shapes = np.full(len(shapes), None, np.object_)
+    single = cutters.counts == 1
+    flat = np.flatnonzero(are_flat_polygons(shapes) & (single if operation == "clip" else True))
+    _cut_rings(operation, shapes, cutters, flat, verdicts, pieces)
+    rest = np.flatnonzero(verdicts == Verdict.PENDING)
+    masks = _unite(shapes[rest], cutters.of(rest))
+    slow = cut_by_masks(operation, shapes[rest], masks)
+    verdicts[rest], pieces[rest] = slow.verdicts, slow.pieces
+    return Cut(verdicts, pieces, slow.mended)
+
+
+def _cut_rings(
+    operation: Operation, shapes: Shapes, cutters: Cutters, rows: Ints, verdicts: Array, pieces: Shapes
+) -> None:
+    """Decide polygons where every crossing is sure; the others stay PENDING."""
+    among, wholes = cutters.of(rows), to_rings(shapes[rows], turned=False)
+    blades = cutters.turned if operation == "erase" else cutters.outlines
+    status, made = cut_rings(operation, wholes, blades, among.chosen, among.starts)
+    verdicts[rows[status == NOTHING]] = Verdict.OUTSIDE
+    verdicts[rows[status == WHOLE]] = Verdict.KEPT
+    cut = np.flatnonzero(status == CUT)
+    good = cut[is_valid(made[cut])]
+    verdicts[rows[good]], pieces[rows[good]] = Verdict.CUT, made[good]
+
+
+def _unite(shapes: Shapes, cutters: Cutters) -> Shapes:
+    """Return for each shape (n,) the union of its cutters, prepared."""
+    made: Shapes = np.full(len(shapes), None, np.object_)
+    bounds = shapely.bounds(shapes)
+    for row in range(len(shapes)):
+        chosen = cutters.chosen[cutters.starts[row] : cutters.starts[row + 1]]
+        made[row] = unite(cutters.shapes[chosen], bounds[row])
+    shapely.prepare(made)
+    return made
+
+
+def cut_by_masks(operation: Operation, shapes: Shapes, masks: Shapes) -> Cut:
+    """Cut valid shapes (n,), each by the valid, prepared mask (n,) of its own; GEOS does all of it."""
     verdicts = np.full(len(shapes), Verdict.PENDING, np.int16)
     pieces: Shapes = np.full(len(shapes), None, np.object_)
     plain = np.flatnonzero(shapely.get_type_id(shapes) != _COLLECTION)

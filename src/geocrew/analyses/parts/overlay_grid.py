@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from geocrew.analyses.parts.overlay_cut import Shapes
 from geocrew.analyses.parts.overlay_mask import Mask, enlarged
+from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import Expression, compose
 from geocrew.kernels.arrays import Floats

@@ -1,26 +1,27 @@
-"""What an overlay cuts with: one polygon or the union of a dataset, brought to the size of a chunk.
+"""What an overlay cuts with: one polygon or those of a dataset, large ones cut to the size of a chunk.
 
-A cut line that runs through a feature would leave vertices that are nobody's, so a mask is cut to a box
-that is larger than the features of its chunk. Unions and cuts of shapes of any size are done here, in
-a process that can be killed.
+A cut line that runs through a feature would leave vertices that are nobody's, so a polygon is cut to a
+box that is larger than the features of its chunk. Unions and cuts of shapes of any size are done here,
+in a process that can be killed.
 """
 
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
+from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import around
 from geocrew.datasets.compose import Expression, compose
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
 
-Shapes = npt.NDArray[np.object_]
-
-# Shapes below this many vertices are not worth a cut.
-_SMALL = 256
+_POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
+# Up to this many vertices a polygon is compared with every row that it meets: 2 µs for each.
+_SMALL = 2048
+# Pieces of larger ones are cut on down to this, and whatever is united for one row.
+_WORTH_A_CUT = 256
 # A cut box is larger than what it is for by this share of its longer side: enough to lie apart from
 # it, and no round number, so that it does not fall on the lines of a grid.
 _MARGIN = 1 / 317
@@ -32,7 +33,7 @@ class Mask(Protocol):
     bounds: Floats | None
 
     def near(self, box: Floats) -> Shapes:
-        """Return those whose boxes meet `box` (xmin, ymin, xmax, ymax), in an order of their own."""
+        """Return those whose boxes meet `box` (4,), each once, in an order of their own."""
 
 
 class PolygonMask:
@@ -66,7 +67,7 @@ class DatasetMask:
         self.bounds: Floats | None = np.array(row, np.float64) if filled else None
 
     def near(self, box: Floats) -> Shapes:
-        """Read the polygons near a box, in the order of their bytes: not of their place in the table."""
+        """Read the polygons near a box, each once, in the order of their bytes: not of their place."""
         west, south, east, north = (float(each) for each in box)
         query = compose(
             "SELECT ST_AsBinary(geom) FROM {table}"
@@ -78,30 +79,48 @@ class DatasetMask:
             north=north,
             srid=self._srid,
         )
-        found = sorted(row[0] for row in self._connection.execute(query, binary=True))
+        found = sorted({row[0] for row in self._connection.execute(query, binary=True)})
         shapes: Shapes = shapely.from_wkb(np.array(found, object))
         return _repaired(shapes) if self._moved else shapes
 
 
-def mask_of_chunks(mask: Mask, boxes: Floats) -> list[Any]:
-    """Return for each box (n, 4) a valid polygon that is the mask there, None where it does not meet it.
+def split(mask: Mask, boxes: Floats) -> tuple[Shapes, list[tuple[int, int, Any]]]:
+    """Return the polygons near boxes (n, 4), and for the large ones, by number, box and piece there.
 
-    Boxes that follow each other should lie together.
+    Boxes that follow each other should lie together. A polygon that comes twice is one.
     """
-    whole = enlarged(around(boxes))
-    pieces: list[list[Any]] = [[] for _ in range(len(boxes))]
-    for shape in mask.near(whole):
-        for chunk, piece in _spread(shape, boxes, range(len(boxes))):
-            pieces[chunk].append(piece)
-    return [_joined(each, box) for each, box in zip(pieces, boxes, strict=True)]
+    shapes = mask.near(enlarged(around(boxes)))
+    for number in np.flatnonzero(~np.isin(shapely.get_type_id(shapes), _POLYGONS)):
+        shapes[number] = only_polygons(shapes[number])
+    shapes = shapes[~shapely.is_empty(shapes)]
+    large = np.flatnonzero(shapely.get_num_coordinates(shapes) > _SMALL)
+    return shapes, [
+        (number, box, piece)
+        for number in large.tolist()
+        for box, piece in _spread(shapes[number], boxes, range(len(boxes)))
+    ]
 
 
-def mask_around(mask: Mask, box: Floats) -> Any:
-    """Return the mask around one box (4,): an empty polygon where it does not meet it."""
-    (made,) = mask_of_chunks(mask, box[None, :])
-    made = shapely.Polygon() if made is None else made
-    shapely.prepare(made)
-    return made
+def unite(pieces: Shapes, box: Floats) -> Any:
+    """Return the union of valid pieces, n > 0, right within a box (4,)."""
+    if len(pieces) == 1:
+        return pieces[0]
+    cut = [
+        each if shapely.get_num_coordinates(each) <= _WORTH_A_CUT else _cut(each, box) for each in pieces
+    ]
+    try:
+        union = shapely.union_all(cut)
+    except shapely.GEOSException:
+        union = shapely.union_all(_repaired(np.array(cut, object)))
+    return only_polygons(union)
+
+
+def only_polygons(shape: Any) -> Any:
+    """Return the polygons of a shape: cutting to a box may leave lines and points on its edge."""
+    if shapely.get_type_id(shape) in _POLYGONS:
+        return shape
+    polygons = [part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2]
+    return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
 
 
 def _spread(shape: Any, boxes: Floats, chosen: range) -> Iterator[tuple[int, Any]]:
@@ -114,11 +133,10 @@ def _spread(shape: Any, boxes: Floats, chosen: range) -> Iterator[tuple[int, Any
     meets = (low <= bounds[2:]).all(axis=1) & (high >= bounds[:2]).all(axis=1)
     if not meets.any():
         return
-    small = shapely.get_num_coordinates(shape) <= _SMALL
+    small = shapely.get_num_coordinates(shape) <= _WORTH_A_CUT
     if small or len(chosen) == 1:
         for at in np.flatnonzero(meets):
-            box = boxes[chosen[at]]
-            piece = shape if small else _cut(shape, box)
+            piece = only_polygons(shape if small else _cut(shape, boxes[chosen[at]]))
             if not piece.is_empty:
                 yield chosen[at], piece
         return
@@ -139,24 +157,6 @@ def _cut(shape: Any, box: Floats) -> Any:
     if (bounds[:2] >= box[:2]).all() and (bounds[2:] <= box[2:]).all():
         return shape
     return shapely.intersection(shape, shapely.box(*box))
-
-
-def _joined(pieces: list[Any], box: Floats) -> Any:
-    """Return the union of pieces, None where it does not meet the box."""
-    if not pieces:
-        return None
-    union = pieces[0] if len(pieces) == 1 else _union(pieces)
-    polygons = [part for part in shapely.get_parts(union) if shapely.get_dimensions(part) == 2]
-    if not polygons or not shapely.intersects(union, shapely.box(*box)):
-        return None
-    return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
-
-
-def _union(pieces: list[Any]) -> Any:
-    try:
-        return shapely.union_all(pieces)
-    except shapely.GEOSException:
-        return shapely.union_all(_repaired(np.array(pieces, object)))
 
 
 def _repaired(shapes: Shapes) -> Shapes:

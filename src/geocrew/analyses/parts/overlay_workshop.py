@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import numpy as np
 import shapely
 
-from geocrew.analyses.parts.overlay_cut import Shapes
+from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import Rows
 from geocrew.analyses.parts.overlay_sql import straight_shape
 from geocrew.datasets.arrays import write_arrays
@@ -22,6 +23,19 @@ _CREATE = """
 """
 # Rows are fetched by address: an array of a few thousand is never worth a look at the whole table.
 _BY_ADDRESS = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+# A row of binary COPY before its shape's bytes; psycopg's own loop over rows takes 12 µs for each.
+_CUT = np.dtype(
+    [
+        ("columns", ">i2"),
+        ("row_size", ">i4"),
+        ("row", "V6"),
+        ("version_size", ">i4"),
+        ("version", "V4"),
+        ("size", ">i4"),
+    ]
+)
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
 
 
 class Workshop:
@@ -69,11 +83,17 @@ class Workshop:
             return
         placed = shapely.set_srid(shapes, self._features.geometry.srid)
         ewkb = shapely.to_wkb(placed, include_srid=True)
-        rows, versions = self._rows.row[numbers], self._rows.version[numbers]
+        heads = np.zeros(len(numbers), _CUT)
+        heads["columns"], heads["row_size"], heads["version_size"] = 3, 6, 4
+        heads["row"], heads["version"] = self._rows.row[numbers], self._rows.version[numbers]
+        heads["size"] = [len(shape) for shape in ewkb]
+        packed, width = heads.tobytes(), heads.itemsize
+        fields = (packed[at : at + width] for at in range(0, len(packed), width))
         copy_in = compose("COPY {cut} (row, version, geom) FROM STDIN (FORMAT binary)", cut=self.cut)
         with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
-            for row, version, shape in zip(rows, versions, ewkb, strict=True):
-                copy.write_row((row.tobytes(), version.tobytes(), shape))
+            copy.write(_SIGNATURE)
+            copy.write(b"".join(chain.from_iterable(zip(fields, ewkb, strict=True))))
+            copy.write(_TRAILER)
 
     def remains(self) -> Expression:
         """Return the relation of all rows noted: row, version, and geom, NULL for those as they are."""

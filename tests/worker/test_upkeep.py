@@ -1,0 +1,75 @@
+"""What workers do beside their jobs: old ones go, nothing tells a password, what happens is counted."""
+
+import psycopg
+
+from geocrew.db import Connection
+from geocrew.queue import observe
+from tests.waiting import wait_for
+from tests.worker.processes import Workers, final, play
+
+CANARY = "c4n4ry-p4ss"
+
+
+def _ids(connection: Connection) -> set[int]:
+    return {row[0] for row in connection.execute("SELECT id FROM background_jobs")}
+
+
+def test_workers_prune_what_is_older_than_they_are_told(
+    connection: Connection, workers: Workers
+) -> None:
+    workers.start(GEOCREW_KEEP_DAYS="2")
+    old, new = play(connection, "publish"), play(connection, "publish")
+    for job_id in (old, new):
+        final(connection, job_id)
+    dataset = (observe.get(connection, old).result or {})["dataset_id"]
+    connection.execute(
+        "UPDATE background_jobs SET finished_at = now() - interval '3 days' WHERE id = %s", (old,)
+    )
+    wait_for(lambda: _ids(connection) == {new}, 15, "the old job to go")
+    assert connection.execute("SELECT 1 FROM geocrew.datasets WHERE id = %s", (dataset,)).fetchone()
+
+
+def test_no_line_tells_the_password(connection: Connection, workers: Workers) -> None:
+    """Not the service log, whatever fails, and not what a job's user may read."""
+    url = psycopg.conninfo.make_conninfo(workers.url, password=CANARY)
+    worker = workers.start(url=url)
+    acts = ("publish", "bug", "transient", "user_error", "segfault")
+    for job_id in [play(connection, act, max_attempts=1) for act in acts]:
+        final(connection, job_id)
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'geocrew worker%%' AND datname = current_database()"
+    )
+    wait_for(lambda: any(each["event"] == "database.lost" for each in worker.events), 15)
+    assert CANARY not in worker.log.read_text()
+    told = connection.execute(
+        "SELECT concat(jobs, tries, lines) FROM background_jobs AS jobs"
+        " LEFT JOIN geocrew.job_attempts AS tries ON tries.job_id = jobs.id"
+        " LEFT JOIN geocrew.job_log AS lines ON lines.job_id = jobs.id"
+    ).fetchall()
+    assert len(told) >= len(acts)
+    for (text,) in told:
+        for secret in (CANARY, "secret detail", "Traceback", "SELECT", str(workers.directory)):
+            assert secret not in text
+
+
+def test_what_happens_is_counted(connection: Connection, workers: Workers) -> None:
+    workers.start()
+    for act in ("publish", "transient", "segfault", "user_error"):
+        final(connection, play(connection, act, good_from_attempt=2))
+
+    def totals() -> dict[tuple[str, str], float]:
+        rows = connection.execute(
+            "SELECT metric, reason, sum(total) FROM geocrew.tallies GROUP BY metric, reason"
+        )
+        return {(metric, reason): total for metric, reason, total in rows}
+
+    expected = {
+        ("job_duration_seconds", "completed"): 3,
+        ("job_duration_seconds", "failed"): 1,
+        ("job_duration_seconds", "retried"): 2,
+        ("jobs_retried", "failed"): 1,
+        ("jobs_retried", "crashed"): 1,
+        ("queue_wait_seconds", ""): 6,
+    }
+    wait_for(lambda: expected.items() <= totals().items(), 15, f"{expected}, not {totals()}")
