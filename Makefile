@@ -7,6 +7,8 @@ SHELL := /bin/bash
 WORKERS ?= 2
 PYTEST ?=
 BIN := .venv/bin
+# Kernels are compiled once, about a minute, and not by every process that a test starts at the same time.
+WARM = $(BIN)/python -c 'from geocrew.worker.preload import preload; preload()'
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +22,7 @@ test: ## run all tests against a throw-away PostGIS
 	@scripts/install-postgis
 	@scripts/install-systemd
 	@scripts/make-venv dev
+	@$(WARM)
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 # make faults FAULTS_SEED=7 replays a run; its history is in .faults/
@@ -28,6 +31,7 @@ faults: export FAULTS_EVENTS ?= 400
 faults: ## run the fault table's tests with a long history: thousands of jobs under a seeded nemesis
 	@scripts/install-postgis
 	@scripts/make-venv dev
+	@$(WARM)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST)
 
 check: ## formatting, lint, types, import contracts
