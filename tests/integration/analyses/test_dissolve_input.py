@@ -10,7 +10,7 @@ from tests.integration.analyses.test_dissolve import MODES, box, dissolve, shape
 from tests.run_analysis import run_analysis
 
 from geocrew.analyses.parts import groups_shapes
-from geocrew.db import Connection
+from geocrew.db import Connection, connect
 from geocrew.errors import SourceChanged, UserError
 from geocrew.kernels.coverage import unite
 
@@ -238,13 +238,16 @@ def test_relations_of_other_kinds(connection: Connection, kind: str, mode: str) 
             )
 
 
-def test_a_change_while_shapes_are_read(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_while_shapes_are_read(
+    connection: Connection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(groups_shapes, "_BATCH_BYTES", 1)
     dataset_id = towns(connection)
 
     def change(_share: float, message: str) -> None:
-        if message == "merging shapes":
-            connection.execute("UPDATE towns SET people = 5 WHERE id = 3")
+        if message == "merging shapes":  # the job's own session is busy with them
+            with connect(database, "another") as other:
+                other.execute("UPDATE towns SET people = 5 WHERE id = 3")
 
     with pytest.raises(SourceChanged, match=f"dataset {dataset_id} was changed"):
         run_analysis(
@@ -258,8 +261,8 @@ def test_a_change_while_shapes_are_read(connection: Connection, monkeypatch: pyt
 def test_a_group_that_cannot_be_merged_fails_alone(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unite_singles(shapes: Any, dimension: int) -> Any:
-        return unite(shapes, dimension) if len(shapes) == 1 else None
+    def unite_singles(shapes: Any, *others: Any) -> Any:
+        return unite(shapes, *others) if len(shapes) == 1 else None
 
     monkeypatch.setattr("geocrew.analyses.parts.groups_shapes.unite", unite_singles)
     run = dissolve(connection, towns(connection), dissolve_field="state")
