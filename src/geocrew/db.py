@@ -66,6 +66,14 @@ def statement(package: str, name: str) -> LiteralString:
     return (files(package) / f"{name}.sql").read_text("utf-8")
 
 
+def load_statements(*packages: str) -> None:
+    """Read all statements of some packages, so that no file need be opened later."""
+    for package in packages:
+        for file in files(package).iterdir():
+            if file.name.endswith(".sql"):
+                statement(package, file.name.removesuffix(".sql"))
+
+
 def _escape(value: str) -> str:
     """Quote blanks and backslashes as libpq's `options` wants them."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")

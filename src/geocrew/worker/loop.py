@@ -77,6 +77,7 @@ class Worker:
             self._turn()
             self._tell(deadline)
             self._wait(deadline)
+        self._tell(deadline)
         self._leave()
         log.info("worker.stopped", worker=self.name)
 
@@ -123,6 +124,9 @@ class Worker:
             self.tallies.count("db_errors", reason=(error.sqlstate or "none")[:2])
             self.link.control.lost(error)
             self.agenda.sweep = 0.0  # the first thing to write: only that proves that all is well again
+        except OSError as error:  # no descriptor to be had; there may be again
+            log.warning("worker.hindered", error=str(error))
+            self.agenda.look = self.agenda.sweep = time.monotonic() + 1
 
     def _heed(self, channel: str, payload: str) -> None:
         if channel == "geocrew_jobs" and payload in self.job_types:
@@ -225,6 +229,7 @@ class Worker:
         except OSError as error:  # no process or descriptor to be had: somebody else may have
             log.warning("job.not_started", job_id=claim.id, error=str(error))
             consume.hand_back(connection, claim)
+            self.pause.begin("the worker's machine has no process or descriptor left", now)
 
     def _wait(self, deadline: float) -> None:
         """Sleep until something is said, a child stirs, a signal comes or a duty is due."""

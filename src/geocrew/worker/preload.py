@@ -12,9 +12,12 @@ def preload() -> None:
     """Import the analyses, have the kernels compiled, and share all of it with the children."""
     from geocrew import analyses  # noqa: PLC0415 (numpy must come after the variables above)
     from geocrew.datasets import gdal  # noqa: PLC0415 (as above)
+    from geocrew.db import load_statements  # noqa: PLC0415 (as above)
     from geocrew.kernels.warm import warm  # noqa: PLC0415 (as above)
 
     analyses.load()
+    # A worker that has run out of descriptors can still hand its jobs back.
+    load_statements("geocrew.queue.sql", "geocrew.datasets.sql", "geocrew.views.sql")
     gdal.raster()  # 0.11 s of CPU that no raster job pays again
     warm()
     gc.collect()
