@@ -18,6 +18,7 @@ _REASONS = {
     "the database has no connection left": "connections",
     "the database is starting or stopping": "starting",
     "the database is read-only": "read_only",
+    "the worker's machine has no process or descriptor left": "machine",
 }
 
 
