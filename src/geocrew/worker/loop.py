@@ -23,7 +23,7 @@ from geocrew.worker import upkeep
 from geocrew.worker.children import Child, enforce_limits, start
 from geocrew.worker.link import Link
 from geocrew.worker.notify import Notifier
-from geocrew.worker.pause import Pause
+from geocrew.worker.pause import NO_DESCRIPTOR, Pause
 from geocrew.worker.stop import StopRequest
 from geocrew.worker.tell import present, tell_systemd
 from geocrew.worker.verdict import settle
@@ -229,7 +229,7 @@ class Worker:
         except OSError as error:  # no process or descriptor to be had: somebody else may have
             log.warning("job.not_started", job_id=claim.id, error=str(error))
             consume.hand_back(connection, claim)
-            self.pause.begin("the worker's machine has no process or descriptor left", now)
+            self.pause.begin(NO_DESCRIPTOR, now)
 
     def _wait(self, deadline: float) -> None:
         """Sleep until something is said, a child stirs, a signal comes or a duty is due."""

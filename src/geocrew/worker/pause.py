@@ -7,6 +7,7 @@ from pathlib import Path
 from geocrew.db import Connection
 from geocrew.queue.space import has_space
 
+NO_DESCRIPTOR = "the worker's machine has no process or descriptor left"
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 # A worker's disk with less than this fills up again with the next raster.
 _FREE_BYTES = 64 * 1024 * 1024
