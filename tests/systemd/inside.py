@@ -10,6 +10,8 @@ from pathlib import Path
 from textwrap import dedent
 from urllib.parse import quote
 
+from numba.core import caching
+
 from geocrew.kernels import compiled, warm
 from geocrew.local.account import find_account
 from geocrew.local.places import PORT
@@ -81,7 +83,7 @@ class Box:
     def show(self, unit: str, name: str) -> str:
         return self.systemctl("show", "--value", "--property", name, unit).strip()
 
-    def wait(self, unit: str, name: str, *values: str, seconds: float = 60.0) -> str:
+    def wait(self, unit: str, name: str, *values: str, seconds: float = 240.0) -> str:
         """Wait until a property of the unit begins with one of the values; return it."""
 
         def look() -> str | None:
@@ -136,7 +138,7 @@ def build_files(directory: Path, database: str) -> list[str]:
     settings = QUICK | {"LD_LIBRARY_PATH": f"{_seen(*python)}/lib"}
     _write_settings(directory / "etc/geocrew/geocrew.env", database, SOCKETS, settings)
     _write_settings(directory / "etc/geocrew/later.env", database, LATER, settings)
-    _copy_machine_code(directory / "var/cache/geocrew/numba")
+    _copy_machine_code(directory / "var/cache/geocrew/numba", _seen(*checkout))
     return [f"{path}:{_seen(path, elsewhere)}" for path, elsewhere in mounted]
 
 
@@ -177,8 +179,18 @@ def _write_settings(path: Path, database: str, sockets: Path, more: dict[str, st
     path.chmod(0o600)
 
 
-def _copy_machine_code(cache: Path) -> None:
-    """Bring what is compiled already: 27 s of CPU that are not what the tests are about."""
+def _copy_machine_code(cache: Path, checkout: Path) -> None:
+    """Bring what is compiled already: a minute of CPU that is not what the tests are about.
+
+    numba keeps it under a name made from the directory of the source, which the units may see elsewhere.
+    """
     warm.warm()
-    if compiled.CACHE is not None:
-        shutil.copytree(compiled.CACHE, cache / compiled.CACHE.name)
+    if compiled.CACHE is None:
+        return
+    name = caching._CacheLocator.get_suitable_cache_subpath
+    source = Path(compiled.__file__)
+    here, there = name(str(source)), name(str(checkout / source.relative_to(CHECKOUT)))
+    copied = cache / compiled.CACHE.name
+    shutil.copytree(compiled.CACHE, copied)
+    if there != here:
+        (copied / here).rename(copied / there)
