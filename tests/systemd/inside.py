@@ -8,6 +8,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 from urllib.parse import quote
 
 from numba.core import caching
@@ -187,7 +188,7 @@ def _copy_machine_code(cache: Path, checkout: Path) -> None:
     warm.warm()
     if compiled.CACHE is None:
         return
-    name = caching._CacheLocator.get_suitable_cache_subpath
+    name: Any = caching._CacheLocator.get_suitable_cache_subpath
     source = Path(compiled.__file__)
     here, there = name(str(source)), name(str(checkout / source.relative_to(CHECKOUT)))
     copied = cache / compiled.CACHE.name
