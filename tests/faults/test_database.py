@@ -87,10 +87,10 @@ def test_f8_server_restarts(own_cluster: Cluster, own_workers: Workers, mode: st
     with wait_for_server(own_cluster) as connection:
         job = final(connection, job_id, 60)
         assert job.status == "completed"
-        assert job.attempt == 2
+        assert job.attempt >= 2
         assert datasets_of(connection, job_id) == 1
         wait_for(lambda: staged(connection) == [], 15, "the sweep")
-        assert len(_sessions(connection, "geocrew listen %")) == 1  # LISTEN is there again
+        wait_for(lambda: len(_sessions(connection, "geocrew listen %")) == 1, 15, "LISTEN again")
     assert worker.process.poll() is None
 
 
