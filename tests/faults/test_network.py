@@ -19,9 +19,9 @@ def proxy(database: str) -> Iterator[Proxy]:
 
 
 def test_f10_slow_network(connection: Connection, workers: Workers, proxy: Proxy) -> None:
-    proxy.delay = 0.1
-    workers.start(url=proxy.url(workers.url))
-    job = final(connection, play(connection, "publish"), 60)
+    proxy.delay = 0.05
+    workers.start(url=proxy.url(workers.url), GEOCREW_LEASE_SECONDS="30")
+    job = final(connection, play(connection, "publish"), 120)
     assert (job.status, job.attempt) == ("completed", 1)
 
 
