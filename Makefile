@@ -27,12 +27,12 @@ test: ## run all tests against a throw-away PostGIS
 
 # make faults FAULTS_SEED=7 replays a run; its history is in .faults/
 faults: export FAULTS_JOBS ?= 4000
-faults: export FAULTS_EVENTS ?= 400
+faults: export FAULTS_EVENTS ?= 1000
 faults: ## run the fault table's tests with a long history: thousands of jobs under a seeded nemesis
 	@scripts/install-postgis
 	@scripts/make-venv dev
 	@$(WARM)
-	@$(BIN)/python -m pytest tests/faults $(PYTEST)
+	@$(BIN)/python -m pytest tests/faults -o faulthandler_timeout=7200 $(PYTEST)
 
 check: ## formatting, lint, types, import contracts
 	@scripts/make-venv dev

@@ -25,7 +25,7 @@ from geocrew.schema.migrate import migrate
 
 RESULT = Path(__file__).parent / "results" / "bloat.json"
 BATCH = 200
-SAMPLES = 200
+SAMPLES = 1000
 SIZES = """
 SELECT pg_relation_size('background_jobs'), pg_relation_size('background_jobs_claim'),
     pg_relation_size('background_jobs_running'),
@@ -61,9 +61,9 @@ def pass_through(connection: Connection, count: int) -> None:
 
 
 def look(connection: Connection, jobs: int) -> Moment:
-    """Time single claims among a thousand waiting jobs, and put all back as it was."""
+    """Time single claims among two thousand waiting jobs, and put all back as it was."""
     with connection.transaction():
-        for _ in range(1000):
+        for _ in range(2 * SAMPLES):
             produce.enqueue(connection, "bench", {})
     seconds = []
     for _ in range(SAMPLES):
@@ -71,7 +71,7 @@ def look(connection: Connection, jobs: int) -> Moment:
         (claim,) = consume.claim(connection, ["bench"], "bench", 60.0, 1)
         seconds.append(perf_counter() - began)
         consume.complete(connection, claim.id, claim.lease, {})
-    for claim in consume.claim(connection, ["bench"], "bench", 60.0, 1000):
+    for claim in consume.claim(connection, ["bench"], "bench", 60.0, 2 * SAMPLES):
         consume.complete(connection, claim.id, claim.lease, {})
     row = connection.execute(SIZES).fetchone()
     assert row is not None

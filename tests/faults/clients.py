@@ -16,6 +16,8 @@ from geocrew.db import Connection, connect
 from geocrew.errors import UserError
 from geocrew.queue import produce
 
+# A client waits for its own: what it asks falls among the harms, not all before the first of them.
+OPEN_AT_ONCE = 15
 ACTS: list[dict[str, Any]] = [
     {"act": "publish"},
     {"act": "sql", "seconds": 0.05},
@@ -52,9 +54,11 @@ class Client:
         self._jobs = jobs
         self._mine: list[int] = []
         self._connection: Connection | None = None
+        self._pause = threading.Event()
 
     def run(self) -> None:
         for number in range(self._jobs):
+            self._wait()
             self._mine.append(self._enqueue(number))
             die = self._dice.random()
             if die < 0.1:
@@ -63,6 +67,22 @@ class Client:
                 self._ask("retry", self._dice.choice(self._mine))
         if self._connection is not None:
             self._connection.close()
+
+    def _wait(self) -> None:
+        """Wait until few enough of the jobs are open."""
+        query = (
+            "SELECT count(*) FROM background_jobs"
+            " WHERE id = ANY (%s) AND status IN ('queued', 'running')"
+        )
+        while True:
+            try:
+                row = self._open().execute(query, (self._mine,)).fetchone()
+            except psycopg.Error as error:
+                self._lose("count", error)
+                continue
+            if row is not None and row[0] < OPEN_AT_ONCE:
+                return
+            self._pause.wait(0.02)
 
     def _enqueue(self, number: int) -> int:
         """Enqueue until the database has acknowledged; the key makes the repeats one job."""
@@ -97,7 +117,7 @@ class Client:
         self._history.write(self._name, f"{what} unanswered", why=str(error).strip()[:200], **values)
         if self._connection is not None:
             self._connection.close()
-        threading.Event().wait(0.1)
+        self._pause.wait(0.1)
 
 
 @contextmanager
@@ -111,5 +131,5 @@ def clients(url: str, seed: int, count: int, jobs: int, history: History) -> Ite
         yield
     finally:
         for thread in threads:
-            thread.join(120)
+            thread.join(120 + jobs)
         assert not any(thread.is_alive() for thread in threads), "a client has not come to its end"

@@ -24,17 +24,17 @@ class Proxy:
     port: int = 0
     accepted: int = 0
     _cut_after: int | None = None
-    _frozen: bool = False
+    _open: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def freeze(self) -> None:
         """Let no byte pass any longer, and accept connections that nobody answers: a black hole."""
-        self._frozen = True
+        self._loop.call_soon_threadsafe(self._open.clear)
 
     def thaw(self) -> None:
         """Let what was held back go on, as a network does that comes back."""
-        self._frozen = False
+        self._loop.call_soon_threadsafe(self._open.set)
 
     def cut_after(self, size: int) -> None:
         """Cut the connection through which the next `size` bytes go to the server."""
@@ -49,6 +49,7 @@ class Proxy:
         return psycopg.conninfo.make_conninfo(url, host="127.0.0.1", port=self.port)
 
     async def _serve(self) -> asyncio.Server:
+        self._open.set()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         return server
@@ -57,8 +58,7 @@ class Proxy:
         self.accepted += 1
         self._writers.add(writer)
         try:
-            while self._frozen:
-                await asyncio.sleep(0.01)
+            await self._open.wait()
             there_reader, there_writer = await asyncio.open_unix_connection(self.target)
             self._writers.add(there_writer)
             ways = (
@@ -76,8 +76,7 @@ class Proxy:
     ) -> None:
         while data := await reader.read(65_536):
             await asyncio.sleep(self.delay)
-            while self._frozen:
-                await asyncio.sleep(0.01)
+            await self._open.wait()
             if out and self._cut_after is not None:
                 self._cut_after -= len(data)
                 if self._cut_after <= 0:

@@ -3,12 +3,11 @@ import pwd
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.cluster import Cluster
+from tests.waiting import wait_for
 
 from geocrew import db, local
 from geocrew.errors import ConfigurationError
@@ -30,13 +29,6 @@ print(local.start(Path(sys.argv[1])))
 """
 STOP = START.replace("print(local.start(Path(sys.argv[1])))", "local.stop(Path(sys.argv[1]))")
 BUSY = b"SELECT count(*) FROM generate_series(1, 1000000000000)"
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
-        time.sleep(0.002)
 
 
 def ask(url: str, query: str) -> list[tuple[object, ...]]:
@@ -182,9 +174,9 @@ def test_a_killed_server_starts_again_though_its_backend_computes_on(own_cluster
     orphan = busy.info.backend_pid
     busy.pgconn.send_query(BUSY)
     active = "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
-    wait_until(lambda: (orphan,) in ask(own_cluster.url(), active), "the statement runs")
+    wait_for(lambda: (orphan,) in ask(own_cluster.url(), active), 20, "the statement to run")
     own_cluster.kill()
-    wait_until(lambda: local.status(own_cluster.directory).pid is None, "the server is dead")
+    wait_for(lambda: local.status(own_cluster.directory).pid is None, 20, "the server's death")
     places = find_places(own_cluster.directory)
     assert orphan in list_processes(places, find_account())
     assert ask(own_cluster.start(), "SELECT 1") == [(1,)]
@@ -204,7 +196,7 @@ def test_two_starts_at_once_make_one_cluster(cluster_directory: Path) -> None:
 def test_a_start_killed_while_initdb_works_is_made_good(cluster_directory: Path, victims: str) -> None:
     unfinished = find_places(cluster_directory).unfinished
     with begin_start(cluster_directory) as starter:
-        wait_until((unfinished / "PG_VERSION").exists, "initdb is at work")
+        wait_for((unfinished / "PG_VERSION").exists, 20, "initdb to be at work")
         if victims == "the caller":
             starter.kill()
         else:

@@ -71,5 +71,6 @@ def test_what_happens_is_counted(connection: Connection, workers: Workers) -> No
         ("jobs_retried", "failed"): 1,
         ("jobs_retried", "crashed"): 1,
         ("queue_wait_seconds", ""): 6,
+        ("result_rows", ""): 3,
     }
     wait_for(lambda: expected.items() <= totals().items(), 15, f"{expected}, not {totals()}")

@@ -71,6 +71,12 @@ _ALL = (
         "Ends of attempts that came after the lease was lost and were refused",
     ),
     Family(
+        "geocrew_result_rows_total",
+        "counter",
+        ("job_type",),
+        "Rows of the datasets that completed jobs have published; a raster has none",
+    ),
+    Family(
         "geocrew_db_errors_total",
         "counter",
         ("sqlstate_class",),

@@ -27,7 +27,7 @@ def read_tallies(connection: Connection, sheet: Sheet) -> None:
         counts[metric][key][bound] += total
     for job_type in known:
         # A counter that first appears as 1 has no increase that an alert could see.
-        for metric in ("jobs_quarantined", "stale_writes_blocked"):
+        for metric in ("jobs_quarantined", "stale_writes_blocked", "result_rows"):
             counts[metric][job_type,].setdefault(0.0, 0.0)
         counts["jobs_rescued"][job_type, "lapsed"].setdefault(0.0, 0.0)
         for ending in _ENDINGS:
@@ -41,6 +41,7 @@ def _put(counts: dict[str, defaultdict[Key, defaultdict[float, float]]], sheet: 
         "jobs_retried",
         "jobs_quarantined",
         "stale_writes_blocked",
+        "result_rows",
         "db_errors",
     ):
         for key, values in sorted(counts[metric].items()):

@@ -23,9 +23,9 @@ class Tallies:
 
     totals: defaultdict[Key, float] = field(default_factory=lambda: defaultdict(float))
 
-    def count(self, metric: str, job_type: str = "", reason: str = "") -> None:
-        """Count an event."""
-        self.totals[metric, job_type, reason, 0.0] += 1
+    def count(self, metric: str, job_type: str = "", reason: str = "", number: int = 1) -> None:
+        """Count an event, or the number of things that came with it."""
+        self.totals[metric, job_type, reason, 0.0] += number
 
     def observe(self, metric: str, seconds: float, job_type: str = "", reason: str = "") -> None:
         """Put a duration into its bucket of a histogram."""

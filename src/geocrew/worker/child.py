@@ -61,13 +61,14 @@ def _attempt(claim: Claim, url: str, raster_dir: Path, pipe: int) -> Ended:
         with _session(claim, url) as connection:
             send(pipe, Backend(connection.info.backend_pid))
             workshop = Staging(claim.id, claim.lease)
-            perform(claim, JobContext(connection, claim.user_id, workshop, raster_dir, pipe))
+            context = JobContext(connection, claim.user_id, workshop, raster_dir, pipe)
+            rows = perform(claim, context)["row_count"]
     except Exception as error:
         found = classify(error)
         if found.kind not in _EXPECTED:
             log.exception("job.attempt_failed", job_id=claim.id, attempt=claim.attempt)
         return Ended(found.kind, found.message, found.sqlstate, found.disk_full)
-    return Ended("completed", "")
+    return Ended("completed", "", rows=rows or 0)  # a raster has none
 
 
 def _session(claim: Claim, url: str) -> Connection:

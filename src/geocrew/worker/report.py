@@ -35,12 +35,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the run ended, in words for the job's user; PostgreSQL's code, where one told of it."""
+    """How the run ended, in words for the job's user; PostgreSQL's code, where one told of it.
+
+    `rows`: how many the published dataset has.
+    """
 
     fate: Fate
     message: str
     sqlstate: str = ""
     disk_full: bool = False
+    rows: int = 0
 
 
 Report: TypeAlias = Backend | Progress | Line | Ended

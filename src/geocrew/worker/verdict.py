@@ -62,6 +62,7 @@ def _end(connection: Connection, child: Child, settings: Settings, tallies: Tall
     """End the job or the attempt; return the event."""
     claim, ended = child.claim, child.ended
     if ended is not None and ended.fate == "completed":
+        tallies.count("result_rows", claim.job_type, number=ended.rows)
         return "job.completed"
     if child.killed == "stop" or (ended is not None and ended.fate == "unavailable"):
         return "job.handed_back" if consume.hand_back(connection, claim) else "job.lease_lost"

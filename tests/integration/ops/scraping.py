@@ -58,6 +58,7 @@ def live_through(connection: Connection) -> None:
     tallies.count("jobs_retried", "a", "crashed")
     tallies.count("jobs_quarantined", "a")
     tallies.count("stale_writes_blocked", "a")
+    tallies.count("result_rows", "a", number=20)
     tallies.count("db_errors", reason="57")
     tallies.flush(connection)
 

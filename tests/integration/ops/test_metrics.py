@@ -120,6 +120,7 @@ def test_finished_jobs_come_from_the_tallies(
     # Counters start at 0, so that the first event is an increase.
     assert found("geocrew_jobs_quarantined_total", job_type="b") == 0
     assert found("geocrew_jobs_rescued_total", job_type="b", reason="lapsed") == 0
+    assert [found("geocrew_result_rows_total", job_type=each) for each in "ab"] == [20, 0]
 
 
 def test_workers_are_told_by_type(connection: Connection, database: str, tmp_path: Path) -> None:
