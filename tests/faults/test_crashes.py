@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,17 +62,29 @@ def test_f6_poison_pill_for_workers_is_quarantined(connection: Connection, worke
     assert fourth.process.poll() is None
 
 
-def test_f26_no_process_to_be_had(connection: Connection, workers: Workers) -> None:
-    """The worker hands the job back, lives, and runs it when there is room again."""
+@pytest.mark.parametrize("free", [0, 2])
+def test_f26_no_process_to_be_had(connection: Connection, workers: Workers, free: int) -> None:
+    """The worker hands the job back, lives, and runs it when there is room again.
+
+    With two descriptors left there is a pipe to the child, but nothing to watch its process by.
+    """
     limited = workers.start()
+    before = _descriptors(limited.pid)
     soft, hard = resource.prlimit(limited.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(limited.pid, resource.RLIMIT_NOFILE, (3, hard))
+    unused = [number for number in range(max(before) + 4) if number not in before]
+    resource.prlimit(limited.pid, resource.RLIMIT_NOFILE, (unused[free], hard))
     job_id = play(connection, "publish")
-    wait_for(lambda: any(each["event"] == "job.not_started" for each in limited.events), 15)
+    wait_for(lambda: [each["event"] for each in limited.events].count("job.not_started") >= 2, 15)
     assert limited.process.poll() is None
+    assert limited.children() == []
+    assert _descriptors(limited.pid) == before
     resource.prlimit(limited.pid, resource.RLIMIT_NOFILE, (soft, hard))
     job = final(connection, job_id)
     assert (job.status, job.attempt) == ("completed", 1)
+
+
+def _descriptors(pid: int) -> set[int]:
+    return {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 def test_f3_worker_that_hangs_stops_pinging_the_watchdog(workers: Workers) -> None:

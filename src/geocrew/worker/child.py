@@ -27,10 +27,17 @@ log = structlog.get_logger()
 _EXPECTED = {"user", "lease_lost", "out_of_memory", "unavailable"}
 
 
-def run_job(claim: Claim, url: str, raster_dir: Path, parent: int, pipe: int) -> NoReturn:
-    """Run one job in a process that was just forked, and exit; never returns to the parent's code."""
+def run_job(
+    claim: Claim, url: str, raster_dir: Path, parent: int, pipe: int, inherited: list[int]
+) -> NoReturn:
+    """Run one job in a process that was just forked, and exit; never returns to the parent's code.
+
+    `inherited` descriptors are the parent's and are closed.
+    """
     code = 1
     try:
+        for descriptor in inherited:
+            os.close(descriptor)
         _die_with(parent)
         send(pipe, _attempt(claim, url, raster_dir, pipe))
         code = 0

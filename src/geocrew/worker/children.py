@@ -109,20 +109,34 @@ class Child:
 def start(claim: Claim, url: str, raster_dir: Path, confirmed: float, inherited: list[int]) -> Child:
     """Fork the child of a job; `inherited` descriptors of the parent are closed in it.
 
-    `confirmed` is when the claim was asked for: no later than the lease began.
+    `confirmed` is when the claim was asked for: no later than the lease began. Raises OSError where the
+    system has no process or descriptor left; then no child runs.
     """
+    parent, kills = os.getpid(), kernel_kills.count()
     reading, writing = os.pipe()
-    parent = os.getpid()
-    kills = kernel_kills.count()
-    pid = os.fork()
-    if pid == 0:
-        for descriptor in (reading, *inherited):
-            os.close(descriptor)
-        run_job(claim, url, raster_dir, parent, writing)
-    os.close(writing)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            run_job(claim, url, raster_dir, parent, writing, [reading, *inherited])
+        os.setpgid(pid, pid)  # the child does so too; whoever is first, kill() finds the group
+        pidfd = _open_pidfd(pid)
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
     os.set_blocking(reading, False)
-    os.setpgid(pid, pid)  # the child does so too; whoever is first, kill() finds the group
-    return Child(claim, pid, os.pidfd_open(pid), reading, time.monotonic(), confirmed, kills)
+    return Child(claim, pid, pidfd, reading, time.monotonic(), confirmed, kills)
+
+
+def _open_pidfd(pid: int) -> int:
+    """Return a descriptor that tells of the child's end; a child that cannot be watched is ended."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def private_memory(pid: int) -> int:
