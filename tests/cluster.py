@@ -24,8 +24,9 @@ from geocrew.errors import ConfigurationError
 
 _PREFIX = "geocrew-test-"
 _HOME = pytest.StashKey[Path]()
-# A test's database need not survive a power cut.
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A test's database need not survive a power cut. It must survive `pg_ctl stop -m immediate`: without
+# synchronous_commit that lost 16 of 4,000 acknowledged jobs.
+_FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Cluster:

@@ -37,7 +37,7 @@ def _check_durability(values: Mapping[str, str]) -> Finding:
     names = ("fsync", "full_page_writes", "synchronous_commit")
     off = [name for name in names if values[name] == "off"]
     if off:
-        message = f"{', '.join(off)} off: a power cut can lose jobs that were acknowledged"
+        message = f"{', '.join(off)} off: a power cut or a crash can lose jobs that were acknowledged"
         return Finding("durability", "warning", message, "switch them on unless the data may be lost")
     return Finding("durability", "ok", ", ".join(names) + " are on")
 

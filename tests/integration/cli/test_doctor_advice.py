@@ -87,7 +87,7 @@ def test_parameters_of_the_server(connection: Connection) -> None:
         "connections": "ok",
         "transactions": "ok",
     }
-    assert "fsync, full_page_writes, synchronous_commit off" in found["durability"].message
+    assert "fsync, full_page_writes off" in found["durability"].message
     assert "work_mem" in found["limits"].message
     assert "temp_file_limit" in found["limits"].advice
     assert "ALTER DATABASE" in found["limits"].advice
