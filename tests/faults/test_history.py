@@ -42,6 +42,11 @@ CREATE TABLE public.witness (
 );
 CREATE FUNCTION public.bear_witness() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' THEN  -- the request to cancel a running job leaves it as it is
+        IF NEW.status = OLD.status AND NEW.lease IS NOT DISTINCT FROM OLD.lease THEN
+            RETURN NULL;
+        END IF;
+    END IF;
     INSERT INTO public.witness (job_id, before, after, lease)
     VALUES (NEW.id, CASE TG_OP WHEN 'INSERT' THEN '' ELSE OLD.status END, NEW.status, NEW.lease);
     RETURN NULL;

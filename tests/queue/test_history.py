@@ -79,6 +79,7 @@ class Model:
         assert {job.id for job in rows.values() if job.status == "completed"} == self.completed
         for job in rows.values():
             assert (job.status in FINAL) == (job.finished_at is not None)
+            assert job.status != "queued" or job.cancel_requested_at is None
             assert job.attempt <= job.max_attempts + 3  # crashes are not counted against them
 
 

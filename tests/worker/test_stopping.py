@@ -56,6 +56,27 @@ def test_cancel_is_heard_by_heartbeat_when_nobody_listens(
     assert final(connection, job_id).status == "cancelled"
 
 
+@pytest.mark.parametrize("ending", ["retry", "hand back"])
+def test_cancel_that_meets_the_end_of_an_attempt(
+    connection: Connection, workers: Workers, ending: str
+) -> None:
+    """The worker has not heard of it: what would go round again does not."""
+    worker = workers.start(GEOCREW_LEASE_SECONDS="60", GEOCREW_DRAIN_SECONDS="0")
+    job_id = play(connection, "sql", seconds=60)
+    running(connection, job_id)
+    connection.execute("UPDATE background_jobs SET cancel_requested_at = now() WHERE id = %s", (job_id,))
+    if ending == "retry":
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
+            (f"geocrew job {job_id} %",),
+        )
+    else:
+        worker.signal(signal.SIGTERM)
+    assert final(connection, job_id).status == "cancelled"
+    (attempt,) = observe.attempts(connection, job_id)
+    assert attempt.outcome == "cancelled"
+
+
 def test_waiting_job_is_cancelled_at_once(connection: Connection) -> None:
     job_id = produce.enqueue(connection, "play", {})
     assert produce.cancel(connection, job_id) == "cancelled"

@@ -98,7 +98,7 @@ def retry_later(
     *,
     crashed: bool = False,
 ) -> bool:
-    """End the attempt and queue the next one; False when the lease is lost."""
+    """End the attempt and queue the next one; False when the lease is lost or a cancel was asked for."""
     values = {
         "id": claim.id,
         "lease": claim.lease,
@@ -118,7 +118,10 @@ def end_cancelled(connection: Connection, claim: Claim) -> float | None:
 
 
 def hand_back(connection: Connection, claim: Claim) -> bool:
-    """Return the job to the queue without counting the attempt; False when the lease is lost."""
+    """Return the job to the queue without counting the attempt.
+
+    False when the lease is lost or a cancel was asked for.
+    """
     values = {"id": claim.id, "lease": claim.lease}
     return connection.execute(statement(_SQL, "hand_back"), values).fetchone() is not None
 

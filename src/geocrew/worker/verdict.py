@@ -12,7 +12,7 @@ from geocrew.datasets import staging
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 from geocrew.queue import consume
-from geocrew.queue.job import Outcome
+from geocrew.queue.job import Claim, Outcome
 from geocrew.queue.rescue import quarantine_message
 from geocrew.queue.tallies import Tallies
 from geocrew.settings import Settings
@@ -65,16 +65,22 @@ def _end(connection: Connection, child: Child, settings: Settings, tallies: Tall
         tallies.count("result_rows", claim.job_type, number=ended.rows)
         return "job.completed"
     if child.killed == "stop" or (ended is not None and ended.fate == "unavailable"):
-        return "job.handed_back" if consume.hand_back(connection, claim) else "job.lease_lost"
+        done = consume.hand_back(connection, claim)
+        return "job.handed_back" if done else _end_cancelled(connection, claim, tallies)
     if child.killed == "cancel":
-        latency = consume.end_cancelled(connection, claim)
-        if latency is None:
-            return "job.lease_lost"
-        tallies.observe("cancel_latency_seconds", latency, claim.job_type)
-        return "job.cancelled"
+        return _end_cancelled(connection, claim, tallies)
     if child.killed == "lease" or (ended is not None and ended.fate == "lease_lost"):
         return "job.lease_lost"
     return _end_attempt(connection, child, settings, tallies)
+
+
+def _end_cancelled(connection: Connection, claim: Claim, tallies: Tallies) -> str:
+    """End a job whose cancellation was asked for, perhaps while its attempt was ending by itself."""
+    latency = consume.end_cancelled(connection, claim)
+    if latency is None:
+        return "job.lease_lost"
+    tallies.observe("cancel_latency_seconds", latency, claim.job_type)
+    return "job.cancelled"
 
 
 def _clean(connection: Connection, child: Child, settings: Settings) -> bool:
@@ -113,9 +119,10 @@ def _end_attempt(connection: Connection, child: Child, settings: Settings, talli
     done = consume.retry_later(
         connection, claim, verdict.outcome, verdict.message, wait, crashed=verdict.crashed
     )
-    if done:
-        tallies.count("jobs_retried", claim.job_type, verdict.outcome)
-    return "job.retried" if done else "job.lease_lost"
+    if not done:
+        return _end_cancelled(connection, claim, tallies)
+    tallies.count("jobs_retried", claim.job_type, verdict.outcome)
+    return "job.retried"
 
 
 def _judge(child: Child, settings: Settings) -> Verdict:

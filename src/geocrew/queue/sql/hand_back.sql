@@ -1,4 +1,5 @@
 -- A stopping worker returns a job as if it had never claimed it; fenced by its lease.
+-- One that is to be cancelled does not come back.
 WITH returned AS (
     UPDATE public.background_jobs
     SET status = 'queued',
@@ -7,7 +8,7 @@ WITH returned AS (
         progress_message = NULL,
         lease = NULL,
         leased_until = NULL
-    WHERE id = %(id)s AND lease = %(lease)s
+    WHERE id = %(id)s AND lease = %(lease)s AND cancel_requested_at IS NULL
     RETURNING job_type
 )
 SELECT pg_notify('geocrew_jobs', left(job_type, 100)) FROM returned

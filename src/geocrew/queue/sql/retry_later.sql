@@ -1,4 +1,5 @@
 -- An attempt ends, the job waits for the next one; fenced by its lease.
+-- For one that is to be cancelled there is no next one.
 WITH ended AS (
     UPDATE public.background_jobs
     SET status = 'queued',
@@ -9,7 +10,7 @@ WITH ended AS (
         run_at = clock_timestamp() + %(wait_seconds)s * interval '1 second',
         lease = NULL,
         leased_until = NULL
-    WHERE id = %(id)s AND lease = %(lease)s
+    WHERE id = %(id)s AND lease = %(lease)s AND cancel_requested_at IS NULL
     RETURNING id, attempt, worker, started_at, job_type
 ),
 told AS (
