@@ -12,7 +12,7 @@ import argparse
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyproj
 import shapely
+from benchmarks.child_memory import Memory, watched
 from benchmarks.ratios import Figure, compare, write
 from benchmarks.server import Cost, Server, served
 
@@ -33,10 +34,10 @@ from geocrew.db import Connection
 RESULT = Path(__file__).parent / "results" / "raster_clip.json"
 VERTICES, TILE, SRID = 5_302, 512, 32633
 # The naive way takes minutes at three bands of 10,000 cells a side, and 6 GB.
-NAIVE_CELLS = 100_000_000
+NAIVE_CELLS = 300_000_000
 SAME = {
     "compress": "DEFLATE",
-    "level": 4,
+    "level": 1,
     "predictor": "YES",
     "overviews": "IGNORE_EXISTING",
     "overview_resampling": "NEAREST",
@@ -183,8 +184,8 @@ def count_cells(path: Path) -> int:
         )
 
 
-def run(side: int, bands: int, repeats: int) -> list[Figure]:
-    """Compare all ways on one raster."""
+def run(side: int, bands: int, repeats: int) -> tuple[list[Figure], Memory]:
+    """Compare all ways on one raster, and look into the memory of ours."""
     with TemporaryDirectory(prefix="geocrew-benchmark-") as name:
         directory = Path(name)
         path = directory / "terrain.tif"
@@ -203,7 +204,10 @@ def run(side: int, bands: int, repeats: int) -> list[Figure]:
             if side * side * bands <= NAIVE_CELLS:
                 load_tiles(server, path)
                 ways["naive"] = clips.naive
-            return check(compare(f"{bands} bands", side * side, ways, repeats))
+            figures = check(compare(f"{bands} bands", side * side, ways, repeats))
+            with watched(server.worker, f"{bands} bands", side * side) as memory:
+                clips.ours()
+            return figures, memory
 
 
 def check(figures: list[Figure]) -> list[Figure]:
@@ -222,14 +226,19 @@ def main() -> None:
     parser.add_argument("--bands", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    figures = [
-        figure
-        for side in arguments.sides
-        for bands in arguments.bands
-        for figure in run(side, bands, arguments.repeats)
+    cases = [
+        run(side, bands, arguments.repeats) for side in arguments.sides for bands in arguments.bands
     ]
     write(
-        RESULT, figures, arguments.repeats, "numpy", "rasterio", "shapely", vertices=VERTICES, same=SAME
+        RESULT,
+        [figure for figures, _ in cases for figure in figures],
+        arguments.repeats,
+        "numpy",
+        "rasterio",
+        "shapely",
+        vertices=VERTICES,
+        same=SAME,
+        memory=[asdict(memory) for _, memory in cases],
     )
 
 

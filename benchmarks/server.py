@@ -1,8 +1,9 @@
 """A private PostGIS with one real worker, and what their processes cost.
 
 Every way is measured alike: CPU of all processes of the server and of the client (the worker with its
-child, or the peer's own process), wall clock, and the most private memory (anonymous resident pages,
-sampled) that each side held. Parallel plans, JIT and autovacuum are off, so a CPU second is comparable.
+child, or the peer's own process), wall clock, and the most anonymous memory, sampled, that each side
+held: a page that processes of one side share, as a child shares its worker's, counts once. Parallel
+plans, JIT and autovacuum are off, so a CPU second is comparable.
 """
 
 import json
@@ -26,6 +27,8 @@ from geocrew.datasets import registry
 from geocrew.db import Connection
 from geocrew.schema.migrate import migrate
 
+# Of a page that two processes share, each counts half; or all, for a peer that was forked from here.
+_ONCE, _ALL = "Pss_Anon:", "Anonymous:"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SETTINGS = {
     "shared_buffers": "512MB",
@@ -77,7 +80,7 @@ class Server:
             ).fetchone()
             assert row is not None
             while not (done := self._look(row[0])):
-                if private_mb(self.worker) == 0.0:
+                if anonymous_mb(self.worker) == 0.0:
                     raise RuntimeError("the worker has died")
                 threading.Event().wait(0.005)
             # What a process has used is counted by its parent once it is collected, not in between.
@@ -100,7 +103,7 @@ class Server:
         process.start()
         queue.get()  # connected
         assert process.pid is not None
-        with _watch(self.postmaster, process.pid) as seen:
+        with _watch(self.postmaster, process.pid, _ALL) as seen:
             began = perf_counter()
             start.set()
             rows = queue.get()
@@ -224,14 +227,14 @@ class _Seen:
 
 
 @contextmanager
-def _watch(postmaster: int, client: int) -> Iterator[_Seen]:
+def _watch(postmaster: int, client: int, counted: str = _ONCE) -> Iterator[_Seen]:
     """Sample memory 50 times a second; CPU is exact: a parent keeps what its dead children used."""
     seen, over = _Seen(), threading.Event()
 
     def sample() -> None:
         while not over.wait(0.02):
-            seen.client_mb = max(seen.client_mb, private_mb(client))
-            seen.server_mb = max(seen.server_mb, private_mb(postmaster))
+            seen.client_mb = max(seen.client_mb, anonymous_mb(client, counted))
+            seen.server_mb = max(seen.server_mb, anonymous_mb(postmaster))
 
     before = tree_cpu(postmaster) + tree_cpu(client)
     sampler = threading.Thread(target=sample)
@@ -253,14 +256,14 @@ def tree_cpu(pid: int) -> float:
     return sum(int(each) for each in fields[11:15]) / _TICKS + sum(map(tree_cpu, _children(pid)))
 
 
-def private_mb(pid: int) -> float:
+def anonymous_mb(pid: int, counted: str = _ONCE) -> float:
     """Anonymous resident memory of a process and its children, MB: shared buffers and files left out."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        told = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    own = int(status.split("RssAnon:")[1].split()[0]) / 1024 if "RssAnon:" in status else 0.0
-    return own + sum(map(private_mb, _children(pid)))
+    own = int(told.split(counted)[1].split()[0]) / 1024 if counted in told else 0.0
+    return own + sum(anonymous_mb(each, counted) for each in _children(pid))
 
 
 def _children(pid: int) -> list[int]:

@@ -18,7 +18,7 @@ from geocrew.analysis import Params as AnyParams
 from geocrew.datasets import catalog, raster_cog, rasters, reference_systems
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.geojson import ClipGeometry, parse_clip_geometry
-from geocrew.datasets.raster_scratch import Frame, scratch
+from geocrew.datasets.raster_scratch import Frame, scratch, scratch_files
 from geocrew.datasets.raster_void import Void, check_nodata, choose_void
 from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.db import Connection
@@ -110,32 +110,34 @@ def run(params: Params, context: Context) -> Product:
     if not path.is_file():
         raise NotFound(f"the file of {source.described} is not in the raster directory of this worker")
     target = context.raster_dir / rasters.job_file(context.connection, context.staging)
-    scratch_path = target.with_name(target.name + ".partial.cells")
+    plan = _plan(params, source, shape, path)
     try:
-        frame, void, tally = _cut(params, context, source, shape, path, scratch_path)
-        context.progress(0.6, "writing the file")
-        raster_cog.finish(
-            scratch_path, target, lambda share: context.progress(0.6 + 0.35 * share, "writing the file")
-        )
+        with scratch_files(target, plan.frame) as levels:
+            tally = _cut(params, context, source, plan, path, levels)
+            raster_cog.finish(
+                levels, target, lambda share: context.progress(0.9 + 0.05 * share, "writing the file")
+            )
         staged = _describe(context.connection, source, target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    finally:
-        scratch_path.unlink(missing_ok=True)
     return Product(
         staged=staged,
         name=f"Clip of {source.dataset.name}",
-        counts=_counts(source, frame, tally, void),
+        counts=_counts(source, plan, tally),
     )
 
 
-def _cut(
-    params: Params, context: Context, source: Source, shape: Any, path: Path, scratch_path: Path
-) -> tuple[Frame, Void, Tally]:
-    def progress(share: float) -> None:
-        context.progress(0.05 + 0.5 * share, "copying the cells inside")
+@dataclass(frozen=True)
+class _Plan:
+    """The shape in the raster's system, the window that it covers, and how cells outside are told."""
 
+    shape: Any
+    frame: Frame
+    void: Void
+
+
+def _plan(params: Params, source: Source, shape: Any, path: Path) -> _Plan:
     with rasters.opened(path) as raster:
         if raster.gcps[0]:
             raise UserError(
@@ -145,12 +147,25 @@ def _cut(
         grid = Grid(tuple(raster.transform)[:6], raster.width, raster.height)
         placed = place(shape, source.dataset.srid or 0, source.definition, grid)
         frame = _choose_frame(placed, grid, tuple(~raster.transform)[:6], params.crop, source)
-        void = choose_void(raster, source.bands, params.nodata)
-        with scratch(raster, scratch_path, frame, source.bands, void) as written:
-            tally = cut(raster, written, frame, source.bands, void, placed, params.all_touched, progress)
+        return _Plan(placed, frame, choose_void(raster, source.bands, params.nodata))
+
+
+def _cut(
+    params: Params, context: Context, source: Source, plan: _Plan, path: Path, levels: list[Path]
+) -> Tally:
+    def progress(share: float) -> None:
+        context.progress(0.05 + 0.85 * share, "copying the cells inside")
+
+    frame, void, bands = plan.frame, plan.void, source.bands
+    with (
+        raster_cog.watching(levels[0].parent),
+        rasters.opened(path) as raster,
+        scratch(raster, levels, frame, bands, void) as written,
+    ):
+        tally = cut(raster, written, frame, bands, void, plan.shape, params.all_touched, progress)
     if not tally.inside:
         raise UserError(_say_nothing_inside(params))
-    return frame, void, tally
+    return tally
 
 
 def _choose_frame(shape: Any, grid: Grid, inverse: Transform, crop: bool, source: Source) -> Frame:
@@ -187,16 +202,16 @@ def _describe(connection: Connection, source: Source, target: Path) -> StagedRas
     return StagedRaster(target.name, told["raster"], told["srid"], told["bbox"])
 
 
-def _counts(source: Source, frame: Frame, tally: Tally, void: Void) -> dict[str, Any]:
+def _counts(source: Source, plan: _Plan, tally: Tally) -> dict[str, Any]:
     shares = [(tally.inside - valued) / tally.inside for valued in tally.valued]
     notes = [
-        f"band {band}: {hidden} cells inside hold {void.nodata:g} as their value and are nodata now"
+        f"band {band}: {hidden} cells inside hold {plan.void.nodata:g} as their value and are nodata now"
         for band, hidden in zip(source.bands, tally.hidden, strict=True)
         if hidden
     ]
     return {
-        "width": frame.width,
-        "height": frame.height,
+        "width": plan.frame.width,
+        "height": plan.frame.height,
         "bands": len(source.bands),
         "n_pixels_inside": tally.inside,
         "nodata_share": shares,

@@ -1,8 +1,12 @@
 """A raster's file: a Cloud-Optimized GeoTIFF, kept beside its target until it is whole."""
 
+import errno
 import os
+import re
+import shutil
+import struct
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +19,18 @@ from geocrew.datasets.raster_layout import arrange
 from geocrew.errors import TransientError
 
 BLOCK = 512
-# Against level 6, that GDAL takes without being told: 2.6 times less CPU, 4 % more bytes (10,000²
-# int16); level 1 takes as long as 4, and 14 % more bytes.
-_LEVEL = 4
+# Against level 4, that libdeflate takes two to three times as long for (int16 terrain, float32, photos):
+# 1 to 9 % more bytes. GDAL's own 6 takes as long again.
+_LEVEL = 1
 _LOOK_SECONDS = 0.5
-# GDAL's default is a twentieth of the machine's memory. With 64 MB a gigabyte takes no less CPU, and as
-# two passes through it leave two such caches behind, 100 MB more.
+# GDAL's default is a twentieth of the machine's memory, and keeps it. A clip holds two short rows of the
+# source's blocks, one of the output's and those of the overviews: some forty blocks, or it decodes and
+# encodes what it had already (3 bands of int16: 64 MB take a quarter less CPU than 16).
 CACHE_BYTES = 16 * 1024 * 1024
+_CACHED_BLOCKS, _MOST_CACHE_BYTES = 40, 64 * 1024 * 1024
+# GDAL says "Write error" where the disk is full, not why; what is left then is less than a block.
+_FULL_BYTES = 64 * 1024
+_WRITE_ERROR = re.compile("write error|writing", re.IGNORECASE)
 
 
 def layout(raster: Any) -> dict[str, Any]:
@@ -49,11 +58,21 @@ def _predictor(raster: Any) -> int:
     return 3 if np.dtype(dtype).kind == "f" else 2
 
 
+def choose_cache(dtype: str, bands: int) -> int:
+    """Return the bytes that GDAL may keep of blocks while a raster is clipped."""
+    block = BLOCK * BLOCK * bands * _cell_bytes(dtype)
+    return max(CACHE_BYTES, min(_CACHED_BLOCKS * block, _MOST_CACHE_BYTES))
+
+
+def _cell_bytes(dtype: str) -> int:
+    return 4 if dtype == "complex_int16" else np.dtype(dtype).itemsize  # numpy lacks that one
+
+
 @contextmanager
-def options() -> Iterator[None]:
+def options(cache_bytes: int = CACHE_BYTES) -> Iterator[None]:
     """Have GDAL write masks into the file, and overviews in blocks like those of the cells."""
     settings = {
-        "GDAL_CACHEMAX": CACHE_BYTES,
+        "GDAL_CACHEMAX": cache_bytes,
         "GDAL_TIFF_INTERNAL_MASK": True,
         "GDAL_TIFF_OVR_BLOCKSIZE": BLOCK,
         "ZLEVEL_OVERVIEW": _LEVEL,
@@ -65,50 +84,86 @@ def options() -> Iterator[None]:
         yield
 
 
-def finish(cells: Path, target: Path, progress: Callable[[float], None] = lambda _share: None) -> None:
-    """Make a COG of `cells`, a GeoTIFF of the layout above, which gets its overviews.
+@contextmanager
+def watching(directory: Path, size: int = 0) -> Iterator[None]:
+    """Raise OSError, no space left, for whatever fails inside while the disk of `directory` is full.
+
+    What GDAL cannot write on closing a file it does not even tell; hence the look at the end, too. A
+    copy that it could not finish it removes; `size`: the bytes that it may have wanted.
+    """
+    try:
+        yield
+    except Exception as error:
+        wanted = size if _WRITE_ERROR.search(str(error)) else 0
+        if _is_full(directory, wanted):
+            raise _no_space(directory) from error
+        raise
+    if _is_full(directory):
+        raise _no_space(directory)
+
+
+def _is_full(directory: Path, wanted: int = 0) -> bool:
+    return shutil.disk_usage(directory).free < max(_FULL_BYTES, wanted)
+
+
+def _no_space(directory: Path) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
+
+
+def measure(raster: Any) -> int:
+    """Return the bytes of all cells, uncompressed."""
+    size: int = raster.width * raster.height * raster.count * _cell_bytes(raster.dtypes[0])
+    return size
+
+
+def finish(
+    sources: Sequence[Path], target: Path, progress: Callable[[float], None] = lambda _share: None
+) -> None:
+    """Make a COG of GeoTIFFs of the layout above: the first has the cells, all together the overviews.
 
     It grows beside the target, reaches the disk, and is renamed then: no reader sees half a file. Raises
-    TransientError where it cannot be written: the disk may be full.
+    TransientError where it cannot be written, OSError where the disk is full.
     """
-    rasterio = gdal.raster()
     partial = target.with_name(target.name + ".partial")
     try:
-        with ThreadPoolExecutor(1) as pool:
-            # Overviews are a third of the cells; after them, the COG is as large as both.
-            expected = 8 / 3 * max(1, cells.stat().st_size)
-            making = pool.submit(_make, cells, partial)
+        with watching(target.parent), ThreadPoolExecutor(1) as pool:
+            expected = max(1, sum(map(_size, sources)))
+            making = pool.submit(arrange, sources, partial)
             while wait([making], _LOOK_SECONDS).not_done:
-                progress(min(1.0, (_size(cells) + _size(partial)) / expected))
+                progress(min(1.0, _size(partial) / expected))
             making.result()
-        flush(partial)
+            flush(partial)
         partial.replace(target)
-    except (OSError, ValueError, rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError) as error:  # noqa: SLF001  # no public name
+    except (OSError, ValueError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
         raise TransientError(f"the raster cannot be written in {target.parent}: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _make(cells: Path, partial: Path) -> None:
-    _add_overviews(cells)
-    arrange(cells, partial)
-
-
-def _add_overviews(cells: Path) -> None:
+def add_overviews(cells: Path) -> None:
     """Halve until one block holds all.
 
     Values between classes do not exist, hence the nearest; a mean of elevations does no harm by being
-    absent.
+    absent. Raises TransientError where they cannot be written.
     """
     rasterio = gdal.raster()
-    with options(), rasterio.open(cells, "r+", driver="GTiff") as raster:
-        longest = max(raster.shape)
-        factors: list[int] = []
-        while longest > BLOCK:
-            longest //= 2
-            factors.append(2 ** (len(factors) + 1))
-        if factors:
-            raster.build_overviews(factors, rasterio.enums.Resampling.nearest)
+    try:
+        with options(), rasterio.open(cells, "r+", driver="GTiff") as raster:
+            factors = [2**number for number in range(1, halvings(raster.width, raster.height) + 1)]
+            if factors:
+                raster.build_overviews(factors, rasterio.enums.Resampling.nearest)
+    except (rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError) as error:  # noqa: SLF001  # no public name
+        raise TransientError(f"the overviews cannot be written in {cells.parent}: {error}") from error
+
+
+def halvings(width: int, height: int) -> int:
+    """Return how many overviews there are, the last of which one block holds."""
+    number = 0
+    while max(width, height) >> number > BLOCK:
+        number += 1
+    return number
 
 
 def _size(path: Path) -> int:

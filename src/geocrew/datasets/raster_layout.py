@@ -1,4 +1,4 @@
-"""The blocks of a tiled GeoTIFF in the order of a Cloud-Optimized one, copied as they are.
+"""The blocks of tiled GeoTIFFs in the order of a Cloud-Optimized one, copied as they are.
 
 GDAL's COG driver decodes and encodes every block once more, and those of overviews twice. Layout:
 https://gdal.org/en/stable/drivers/raster/cog.html (header ghost area, tile data leader and trailer) and
@@ -7,13 +7,14 @@ TIFF 6.0.
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 _WIDTH, _HEIGHT, _KIND, _OFFSETS, _SIZES = 256, 257, 254, 324, 325
-_IS_MASK = 4
+_IS_REDUCED, _IS_MASK = 1, 4
 _TYPE_BYTES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), 1)) | {16: 8, 17: 8, 18: 8}
 _LONG = 4
 _UNSIGNED = {3: "H", 4: "I", 16: "Q"}
@@ -59,9 +60,14 @@ _Image = dict[int, _Value]
 
 @dataclass(frozen=True)
 class _Level:
-    """One resolution: its image, and the mask of that where there is one."""
+    """One resolution: its file, its image, and the mask of that where there is one."""
 
+    file: BinaryIO
     images: list[_Image]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return _shape(self.images[0])
 
     def blocks(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield image, block, place and size in the order of the data: a block, its mask, the next."""
@@ -72,14 +78,16 @@ class _Level:
                 yield image, block, places[image][block], sizes[image][block]
 
 
-def arrange(source: Path, target: Path) -> None:
-    """Write the blocks of `source` as a COG: directories, then blocks, the smallest overview's first.
+def arrange(sources: Sequence[Path], target: Path) -> None:
+    """Write the blocks of `sources` as a COG: directories, then blocks, the smallest overview's first.
 
-    `source` is a little-endian tiled GeoTIFF, its bands (and its mask, if any) in the same blocks,
-    which no other process changes. Raises ValueError for any other file.
+    Each source is a little-endian tiled GeoTIFF of one resolution or more, its bands (and its mask, if
+    any) in the same blocks, which no other process changes; the first has the cells, and what describes
+    them. Raises ValueError for any other file, and where a block of cells is missing.
     """
-    with source.open("rb") as file, target.open("wb") as written:
-        flavour, levels = _read(file)
+    with ExitStack() as stack:
+        flavour, levels = _read([stack.enter_context(path.open("rb")) for path in sources])
+        written = stack.enter_context(target.open("wb"))
         ghost = _ghost(len(levels[0].images) > 1)
         place = _even(len(flavour.magic) + flavour.offset.size + len(ghost))
         written.write(flavour.magic + flavour.offset.pack(place) + ghost)
@@ -90,7 +98,7 @@ def arrange(source: Path, target: Path) -> None:
             raw = _directory(flavour, image, place, last=number == len(moved))
             place += written.write(raw)
         for level in reversed(levels):
-            _copy_blocks(file, written, level)
+            _copy_blocks(written, level)
 
 
 def _ghost(masked: bool) -> bytes:
@@ -102,8 +110,21 @@ def _even(place: int) -> int:
     return place + place % 2
 
 
-def _read(file: BinaryIO) -> tuple[_Flavour, list[_Level]]:
-    """Return the resolutions, the largest first."""
+def _read(files: Sequence[BinaryIO]) -> tuple[_Flavour, list[_Level]]:
+    """Return the resolutions, the largest first, and the flavour that suits all."""
+    flavours, levels = set(), []
+    for file in files:
+        flavour, found = _read_file(file)
+        flavours.add(flavour)
+        levels += found
+    levels.sort(key=lambda level: level.shape, reverse=True)
+    for level in levels[1:]:
+        for image in level.images:
+            image[_KIND] = _pack(_LONG, [_IS_REDUCED | (_IS_MASK if _is_mask(image) else 0)])
+    return (_BIG if _BIG in flavours else _CLASSIC), levels
+
+
+def _read_file(file: BinaryIO) -> tuple[_Flavour, list[_Level]]:
     head = file.read(16)
     flavour = next((each for each in (_CLASSIC, _BIG) if head.startswith(each.magic)), None)
     if flavour is None:
@@ -114,12 +135,16 @@ def _read(file: BinaryIO) -> tuple[_Flavour, list[_Level]]:
         image, place = _read_image(file, flavour, place)
         if _OFFSETS not in image:
             raise ValueError("not a tiled TIFF file")
-        levels.setdefault((*image[_WIDTH].numbers(), *image[_HEIGHT].numbers()), []).append(image)
+        levels.setdefault(_shape(image), []).append(image)
     for images in levels.values():
         images.sort(key=_is_mask)
         if len({image[_OFFSETS].count for image in images}) > 1:
             raise ValueError("the mask has other blocks than the image")
-    return flavour, [_Level(levels[shape]) for shape in sorted(levels, reverse=True)]
+    return flavour, [_Level(file, images) for images in levels.values()]
+
+
+def _shape(image: _Image) -> tuple[int, ...]:
+    return (*image[_WIDTH].numbers(), *image[_HEIGHT].numbers())
 
 
 def _is_mask(image: _Image) -> bool:
@@ -152,6 +177,8 @@ def _place_blocks(flavour: _Flavour, levels: list[_Level], place: int) -> list[_
             if size:
                 places[image][block], sizes[image][block] = place + _LEADER, size
                 place += size + 2 * _LEADER
+            elif not _is_mask(level.images[image]):  # GDAL leaves out blocks of a mask that are void
+                raise ValueError("a block is missing")
         moved[:0] = [
             image | {_OFFSETS: _pack(flavour.offset_type, at), _SIZES: _pack(_LONG, of)}
             for image, at, of in zip(level.images, places, sizes, strict=True)
@@ -186,10 +213,11 @@ def _directory(flavour: _Flavour, image: _Image, place: int, last: bool) -> byte
     return b"".join(entries) + flavour.offset.pack(following) + bytes(beside)
 
 
-def _copy_blocks(file: BinaryIO, written: BinaryIO, level: _Level) -> None:
+def _copy_blocks(written: BinaryIO, level: _Level) -> None:
     for _, _, place, size in level.blocks():
-        if size:
-            block = os.pread(file.fileno(), size, place)
-            if len(block) != size:
-                raise ValueError("the file ends before its last block")
-            written.write(struct.pack("<I", size) + block + block[-_LEADER:])
+        if not size:
+            continue
+        block = os.pread(level.file.fileno(), size, place)
+        if len(block) != size:
+            raise ValueError("a file ends before its last block")
+        written.write(struct.pack("<I", size) + block + block[-_LEADER:])

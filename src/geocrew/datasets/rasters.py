@@ -79,13 +79,22 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def write(source: Path, target: Path) -> None:
-    """Re-encode GeoTIFF `source` as a COG at `target`, window by window."""
+    """Re-encode GeoTIFF `source` as a COG at `target`, window by window.
+
+    Raises OSError where the disk is full, TransientError where it cannot be written for another reason.
+    """
     rasterio = gdal.raster()
     cells = target.with_name(target.name + ".partial.cells")
     try:
-        with opened(source) as raster, raster_cog.options():
+        with (
+            opened(source) as raster,
+            raster_cog.options(),
+            raster_cog.watching(target.parent, raster_cog.measure(raster)),
+        ):
             rasterio.shutil.copy(raster, str(cells), **raster_cog.layout(raster))
-        raster_cog.finish(cells, target)
+        with raster_cog.watching(target.parent):
+            raster_cog.add_overviews(cells)
+        raster_cog.finish([cells], target)
     finally:
         cells.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import shapely
 
 from geocrew.analyses.parts.raster_place import join
 from geocrew.datasets import gdal
-from geocrew.datasets.raster_scratch import Frame
+from geocrew.datasets.raster_scratch import Frame, Scratch
 from geocrew.datasets.raster_void import Void, has_mask, usable_nodata
 from geocrew.kernels.arrays import Floats
 from geocrew.kernels.raster_cells import invert, move, shorten_ring
@@ -31,7 +31,7 @@ class Tally:
 
 def cut(
     raster: Any,
-    written: Any,
+    written: Scratch,
     frame: Frame,
     bands: Sequence[int],
     void: Void,
@@ -39,7 +39,7 @@ def cut(
     all_touched: bool,
     progress: Callable[[float], None],
 ) -> Tally:
-    """Copy the cells of `raster` within `frame` and the shape to `written`, which is sparse and empty.
+    """Copy the cells of `raster` within `frame` and the shape to `written`, which is empty.
 
     `shape` is a MultiPolygon in the raster's system.
     """
@@ -55,9 +55,8 @@ def cut(
         kept = cover[np.newaxis] if values is None else cover & values
         stays = kept if void.replaces else cover[np.newaxis]
         # A block wholly inside is the source's, and most are: np.where would cost as much as reading it.
-        written.write(cells if stays.all() else fill(cells, stays, void.fill), window=block.slices)
-        if void.masked:
-            written.write_mask(kept[0], window=block.slices)
+        filled = cells if stays.all() else fill(cells, stays, void.fill)
+        written.write(filled, kept[0] if void.masked else None, block)
         _count(tally, cells, cover, kept, void)
     return tally
 
