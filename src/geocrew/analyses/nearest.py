@@ -122,7 +122,7 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
         counts = _counts(params, connection, plan, source, target, pairs)
         counts["targets"] |= _failed_targets(params, counts["targets"], nowhere)
         context.progress(0.7, "writing")
-        static = _results(params, search, source, target, pairs.table, compose(""))
+        static = _results(params, search, source, target, pairs, compose(""))
         staged, described = _build(params, context, plan, source, target, static)
     nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
     return Product(
@@ -147,16 +147,18 @@ def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Sid
 
 
 def _results(
-    params: Params, search: Search, source: Side, target: Side, pairs: Expression, ctes: Expression
+    params: Params, search: Search, source: Side, target: Side, pairs: Pairs | None, ctes: Expression
 ) -> Results:
+    """Join what was found, or the CTE `pairs` of `ctes`."""
     return pair_results(
         source,
         target,
-        pairs,
+        compose("pairs") if pairs is None else pairs.table,
         ctes,
         geometry=params.geometry,
         geographic=search.geographic,
         once=search.limit == 1,
+        numbered=pairs is not None and pairs.numbered,
         keep_unmatched=params.keep_unmatched,
     )
 
@@ -195,7 +197,7 @@ def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> 
     pairs = compose("pairs AS ({select}) ", select=pairs_select(first, targets, plan.search))
     made = compose("") if targets.made is None else compose("{made}, ", made=targets.made)
     ctes = compose("WITH {made}{pairs}", made=made, pairs=pairs)
-    results = _results(params, plan.search, first, second, compose("pairs"), ctes)
+    results = _results(params, plan.search, first, second, None, ctes)
     return select_rows(first.features, results)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.nearest_outlines import are_outlines, join_outlines, read_outlines
@@ -36,11 +36,15 @@ class Places:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A staged table of source, target, rank and distance, and the counts of both sides."""
+    """A staged table of source, target, rank and distance, and the counts of both sides.
+
+    `numbered`: it has their number besides, from 1 by source and rank.
+    """
 
     table: Expression
     sources: Places
     targets: Places
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,10 @@ class Finder:
     def _among_points(self) -> Pairs:
         targets = read_points(self.connection, self.target, self._show(0.0, 0.6, "reading points"))
         sources = targets if self.search.same else self._read_sources()
-        table = self._make_table(sources.type, targets.type)
+        table = self._make_table(sources.type, targets.type, ", number int8")
         show = self._show(0.7, 1.0, "searching the nearest")
         join_points(self.connection, table, sources, targets, self.search, show)
-        return Pairs(table, _places(sources), _places(targets))
+        return Pairs(table, _places(sources), _places(targets), numbered=True)
 
     def _among_outlines(self) -> Pairs:
         targets = read_outlines(self.connection, self.target, self._show(0.0, 0.3, "reading shapes"))
@@ -133,12 +137,13 @@ class Finder:
     def _read_sources(self) -> Points:
         return read_points(self.connection, self.source, lambda _: None)
 
-    def _make_table(self, source: ArrayType, target: ArrayType) -> Expression:
+    def _make_table(self, source: ArrayType, target: ArrayType, more: LiteralString = "") -> Expression:
         table = self.staging.relation("pairs")
         self.connection.execute(
             compose(
                 "CREATE UNLOGGED TABLE {table} (source {source}, target {target}, rank int4,"
-                " distance float8)",
+                " distance float8{more})",
+                more=compose(more),
                 table=table,
                 source=identify(source),
                 target=identify(target),
