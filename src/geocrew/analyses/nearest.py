@@ -29,6 +29,7 @@ from geocrew.datasets.pairing import Side
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.summary import Summary
 from geocrew.datasets.units import DistanceUnit, measured
 from geocrew.datasets.unprojected import attempted, set_aside
 from geocrew.db import Connection
@@ -130,7 +131,18 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
         name=f"Nearest neighbours in {plan.source.dataset.name}" if search.same else nearest,
         counts=counts | {"notes": _notes(params, source, target, len(nowhere))},
         described=described,
+        summary=_summary(params, source, pairs),
     )
+
+
+def _summary(params: Params, source: Side, pairs: Pairs) -> Summary | None:
+    """Return what the catalog says of a table of points, None where its rows have to tell."""
+    if params.output_mode != "static" or params.geometry != "source" or params.keep_unmatched:
+        return None
+    if pairs.tally is None or pairs.tally.extent is None:
+        return None
+    geometry = source.features.geometry
+    return Summary(geometry.name, geometry.srid, pairs.tally.pairs, 0, pairs.tally.extent)
 
 
 def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Side]:
@@ -206,7 +218,7 @@ def _counts(
 ) -> dict[str, Any]:
     """Return the counts; each source counts once in the balance, however many targets it has."""
     kept, empty = pairs.sources.kept, pairs.sources.empty
-    matched, measures = measure_pairs(connection, pairs.table)
+    matched, measures = measure_pairs(connection, pairs)
     repaired, skipped = source.features.mending
     target_repaired, target_skipped = target.features.mending
     unmatched = kept - empty - matched

@@ -16,9 +16,7 @@ _SEND: dict[ArrayType, tuple[LiteralString, str]] = {
     "int8": ("int8send", ">i8"),
     "tid": ("tidsend", "V6"),
 }
-# Well-known binary of a point: byte order (1 is little-endian), type, coordinates; empty: NaN.
-_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
-_NOWHERE = np.array((1, 1, np.nan, np.nan), _POINT).tobytes()
+_PLACE = np.dtype([("x", ">f8"), ("y", ">f8")])  # as PostgreSQL sends its own type point
 
 
 def read_packed(
@@ -26,19 +24,18 @@ def read_packed(
 ) -> tuple[Array, Array, Array]:
     """Return the columns (n,) of `query`: name, of `kind`, and x and y of the point `shape`.
 
-    Where there is no shape, x and y are NaN. Raises ValueError when a name is NULL or a shape has more
-    than two coordinates: a mistake of the query.
+    Where there is no shape or an empty one, x and y are NaN. Raises ValueError when a name is NULL: a
+    mistake of the query.
     """
     send, wire = _SEND[kind]
     packed = sql.SQL(
         "SELECT COALESCE(string_agg({send}(name), ''), ''),"
-        " COALESCE(string_agg(COALESCE(ST_AsBinary(shape, 'NDR'), {nowhere}), ''), '')"
+        " COALESCE(string_agg(point_send(COALESCE(shape::point, '(NaN,NaN)')), ''), '')"
         " FROM ({query}) AS points"
-    ).format(send=sql.SQL(send), nowhere=sql.Literal(_NOWHERE), query=query)
+    ).format(send=sql.SQL(send), query=query)
     with connection.cursor(binary=True) as cursor:
         names, places = cursor.execute(packed).fetchone() or (b"", b"")
-    if len(names) * _POINT.itemsize != len(places) * np.dtype(wire).itemsize:
-        raise ValueError("a name is NULL, or a shape is not a point of two coordinates")
-    rows = np.frombuffer(places, _POINT)
-    found = np.frombuffer(names, wire)
-    return found.astype(found.dtype.newbyteorder("=")), rows["x"].copy(), rows["y"].copy()
+    if len(names) * _PLACE.itemsize != len(places) * np.dtype(wire).itemsize:
+        raise ValueError("a name is NULL")
+    found, rows = np.frombuffer(names, wire), np.frombuffer(places, _PLACE)
+    return found.astype(found.dtype.newbyteorder("=")), rows["x"].astype(float), rows["y"].astype(float)

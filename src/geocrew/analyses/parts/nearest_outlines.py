@@ -13,8 +13,9 @@ import numpy as np
 import shapely
 
 from geocrew.analyses.parts.block_ranges import block_ranges
-from geocrew.analyses.parts.nearest_points import Points, is_point, name_of, within_reach, write_pairs
+from geocrew.analyses.parts.nearest_points import is_point, name_of, within_reach, write_pairs
 from geocrew.analyses.parts.nearest_sql import Search
+from geocrew.analyses.parts.nearest_tally import Points
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.pairing import Side

@@ -5,19 +5,18 @@ takes 0.45, planting 0.1 and searching 0.15.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.nearest_sql import Search
+from geocrew.analyses.parts.nearest_tally import PairRows, Points, Tally, take_tally
 from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.packed import read_packed
 from geocrew.datasets.pairing import Side
 from geocrew.db import Connection
-from geocrew.kernels.arrays import Floats, Ints
+from geocrew.kernels.arrays import Ints
 from geocrew.kernels.join import Found, Orchard, along_curve, find_nearest, plant_orchard
 from geocrew.kernels.pace import OnProgress, report_part, run_in_pieces
 
@@ -27,28 +26,6 @@ _MOST = 4_000_000  # targets: by estimate 100 bytes of memory each while they ar
 # source the index is cheaper.
 _TARGETS_EACH = 100
 _PAIRS = 2_000_000  # kept at a time, by estimate 60 bytes of memory each
-
-
-@dataclass(frozen=True)
-class Points:
-    """The kept points of a layer in the order by which ties go.
-
-    `names` (n,) are keys or row addresses; x and y (n,) are not finite for rows without a place.
-    """
-
-    names: Array
-    x: Floats
-    y: Floats
-    type: ArrayType
-
-    @property
-    def somewhere(self) -> Array:
-        """Which rows have a place."""
-        return np.isfinite(self.x) & np.isfinite(self.y)
-
-    def chosen(self, rows: Array | slice) -> "Points":
-        """Return some of them."""
-        return Points(self.names[rows], self.x[rows], self.y[rows], self.type)
 
 
 def are_points(
@@ -89,11 +66,14 @@ def join_points(
     target: Points,
     search: Search,
     on_share: OnProgress,
-) -> None:
-    """Append source, target, rank and distance of the nearest to `table`, and the number of the pair."""
+) -> Tally | None:
+    """Append source, target, rank and distance of the nearest to `table`, and the number of the pair.
+
+    Returns what there is to tell of them, None where they are too many to be kept.
+    """
     source, target = source.chosen(source.somewhere), target.chosen(target.somewhere)
     if not len(target.names):
-        return
+        return None
     orchard = plant_orchard(target.x, target.y)
     # One more than what is asked for, for the source itself may be among them.
     count = min(search.limit + search.same, len(target.names))
@@ -111,6 +91,9 @@ def join_points(
         numbers = before + _number(pairs, order)
         write_pairs(connection, table, part, target.names, pairs, numbers)
         before += numbers.size
+        if total <= most:
+            return take_tally(pairs, part)
+    return None
 
 
 def _find(orchard: Orchard, source: Points, k: int, reach: float, on_share: OnProgress | None) -> Found:
@@ -135,15 +118,6 @@ def without(found: Found, itself: Ints, limit: int) -> Found:
     gone = ranks == itself[:, None]
     ranks[gone], distances[gone] = -1, np.inf
     return Found(ranks[:, :limit], distances[:, :limit])
-
-
-class PairRows(NamedTuple):
-    """Pairs (m,): a row of the sources, a rank of the targets, its place from 0, the distance."""
-
-    rows: Ints
-    targets: Ints
-    places: Ints
-    distances: Floats
 
 
 def within_reach(found: Found, search: Search) -> PairRows:
@@ -191,12 +165,10 @@ def name_of(side: Side) -> Expression:
 
 
 def _select(side: Side, part: Expression) -> Expression:
-    geometry = side.features.geometry
-    flat = "ST_Force2D({shape})" if geometry.has_z or geometry.drops_m else "{shape}"
     return compose(
         "SELECT {name} AS name, {shape} AS shape FROM {rows} WHERE {kept} AND {part}",
         name=name_of(side),
-        shape=compose(flat, shape=side.shape("s")),
+        shape=side.shape("s"),
         rows=side.features.rows("s"),
         kept=side.features.kept("s"),
         part=part,
