@@ -17,6 +17,7 @@ from geocrew.analyses.parts.nearest_pairs import (
     measure_pairs,
 )
 from geocrew.analyses.parts.nearest_sql import Search, pairs_select
+from geocrew.analyses.parts.nearest_tally import summary_of
 from geocrew.analyses.parts.nearest_targets import defined_targets
 from geocrew.analyses.parts.nearest_unit import unit_in_words
 from geocrew.analysis import Analysis, Context, Product, VectorParams, notes
@@ -29,7 +30,6 @@ from geocrew.datasets.pairing import Side
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
-from geocrew.datasets.summary import Summary
 from geocrew.datasets.units import DistanceUnit, measured
 from geocrew.datasets.unprojected import attempted, set_aside
 from geocrew.db import Connection
@@ -125,24 +125,15 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
         context.progress(0.7, "writing")
         static = _results(params, search, source, target, pairs, compose(""))
         staged, described = _build(params, context, plan, source, target, static)
+    plain = params.output_mode == "static" and params.geometry == "source" and not params.keep_unmatched
     nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
     return Product(
         staged=staged,
         name=f"Nearest neighbours in {plan.source.dataset.name}" if search.same else nearest,
         counts=counts | {"notes": _notes(params, source, target, len(nowhere))},
         described=described,
-        summary=_summary(params, source, pairs),
+        summary=summary_of(source, pairs.tally) if plain else None,
     )
-
-
-def _summary(params: Params, source: Side, pairs: Pairs) -> Summary | None:
-    """Return what the catalog says of a table of points, None where its rows have to tell."""
-    if params.output_mode != "static" or params.geometry != "source" or params.keep_unmatched:
-        return None
-    if pairs.tally is None or pairs.tally.extent is None:
-        return None
-    geometry = source.features.geometry
-    return Summary(geometry.name, geometry.srid, pairs.tally.pairs, 0, pairs.tally.extent)
 
 
 def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Side]:

@@ -68,7 +68,11 @@ def lines_of(shapes: list[shapely.Geometry]) -> tuple[Floats, Ints, Ints]:
 @pytest.mark.parametrize("reach", [np.inf, 0.05])
 def test_shapes(k: int, reach: float) -> None:
     middles = RNG.random((60, 2))
-    shapes = [shapely.Point(each).buffer(RNG.uniform(0, 0.1)).exterior for each in middles]
+    # 5 to 37 vertices: runs of 16 edges that are full, not full, and just begun.
+    shapes = [
+        shapely.Point(each).buffer(RNG.uniform(0, 0.1), quad_segs=1 + at % 9).exterior
+        for at, each in enumerate(middles)
+    ]
     shapes.append(shapely.LineString([(0.5, 0.5), (0.5, 0.5), (0.6, 0.5)]))
     points = RNG.random((2, 400))
     points = points[:, along_curve(points[0], points[1])]

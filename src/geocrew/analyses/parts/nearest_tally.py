@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from geocrew.datasets.arrays import Array, ArrayType
+from geocrew.datasets.pairing import Side
+from geocrew.datasets.summary import Summary
 from geocrew.kernels.arrays import Floats, Ints
 
 
@@ -71,3 +73,11 @@ def take_tally(pairs: PairRows, source: Points) -> Tally:
         most=float(distances[-1]),
         extent=[float(each) for each in (found.x.min(), found.y.min(), found.x.max(), found.y.max())],
     )
+
+
+def summary_of(source: Side, tally: Tally | None) -> Summary | None:
+    """Return what the catalog says of a table of these pairs, None where its rows have to tell."""
+    if tally is None or tally.extent is None:
+        return None
+    geometry = source.features.geometry
+    return Summary(geometry.name, geometry.srid, tally.pairs, 0, tally.extent)
