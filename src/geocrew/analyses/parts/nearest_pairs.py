@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.nearest_outlines import are_outlines, join_outlines, read_outlines
 from geocrew.analyses.parts.nearest_points import (
-    Points,
     are_points,
     join_points,
     name_of,
     read_points,
 )
 from geocrew.analyses.parts.nearest_sql import Search, Targets, pairs_select
+from geocrew.analyses.parts.nearest_tally import Points, Tally
 from geocrew.analyses.parts.nearest_targets import prepare_targets
 from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.compose import Expression, compose, identify
@@ -36,11 +36,17 @@ class Places:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A staged table of source, target, rank and distance, and the counts of both sides."""
+    """A staged table of source, target, rank and distance, and the counts of both sides.
+
+    `numbered`: it has their number besides, from 1 by source and rank. `tally` is None where the pairs
+    have to be counted yet.
+    """
 
     table: Expression
     sources: Places
     targets: Places
+    numbered: bool = False
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True)
@@ -59,25 +65,25 @@ class Finder:
 
     def find(self) -> Pairs:
         """Find all pairs, in whichever way is the cheapest."""
-        sources = self._count_rows(self.source)
+        sources = self._estimate_rows(self.source)
         if are_points(
-            self.source, self.target, self.search, sources, lambda: self._count_rows(self.target)
+            self.source, self.target, self.search, sources, lambda: self._estimate_rows(self.target)
         ):
             pairs = self._among_points()
         elif are_outlines(self.connection, self.source, self.target, self.search, sources):
             pairs = self._among_outlines()
         else:
             pairs = self._by_index()
-        self.connection.execute(compose("ANALYZE {table}", table=pairs.table))
+        self.connection.execute(compose("ANALYZE {table} (source, target)", table=pairs.table))
         return pairs
 
     def _among_points(self) -> Pairs:
         targets = read_points(self.connection, self.target, self._show(0.0, 0.6, "reading points"))
         sources = targets if self.search.same else self._read_sources()
-        table = self._make_table(sources.type, targets.type)
+        table = self._make_table(sources.type, targets.type, ", number int8")
         show = self._show(0.7, 1.0, "searching the nearest")
-        join_points(self.connection, table, sources, targets, self.search, show)
-        return Pairs(table, _places(sources), _places(targets))
+        tally = join_points(self.connection, table, sources, targets, self.search, show)
+        return Pairs(table, _places(sources), _places(targets), numbered=True, tally=tally)
 
     def _among_outlines(self) -> Pairs:
         targets = read_outlines(self.connection, self.target, self._show(0.0, 0.3, "reading shapes"))
@@ -133,12 +139,13 @@ class Finder:
     def _read_sources(self) -> Points:
         return read_points(self.connection, self.source, lambda _: None)
 
-    def _make_table(self, source: ArrayType, target: ArrayType) -> Expression:
+    def _make_table(self, source: ArrayType, target: ArrayType, more: LiteralString = "") -> Expression:
         table = self.staging.relation("pairs")
         self.connection.execute(
             compose(
                 "CREATE UNLOGGED TABLE {table} (source {source}, target {target}, rank int4,"
-                " distance float8)",
+                " distance float8{more})",
+                more=compose(more),
                 table=table,
                 source=identify(source),
                 target=identify(target),
@@ -149,9 +156,20 @@ class Finder:
     def _show(self, first: float, stop: float, doing: str) -> Callable[[float], None]:
         return lambda share: self.on_progress(first + (stop - first) * share, doing)
 
-    def _count_rows(self, side: Side) -> int:
-        query = compose("SELECT count(*) FROM {table}", table=side.features.layer.relation)
+    def _estimate_rows(self, side: Side) -> int:
+        """Return about how many rows there are, as the planner sees it: it only decides on the way."""
+        layer = side.features.layer
+        query = compose(
+            "SELECT reltuples / relpages * pg_relation_size(oid) / current_setting('block_size')::int"
+            " FROM pg_class WHERE oid = format('%I.%I', {schema}, {table})::regclass"
+            " AND reltuples > 0 AND relpages > 0",
+            schema=layer.schema,
+            table=layer.table,
+        )
         row = self.connection.execute(query).fetchone()
+        if row is None:  # never analysed
+            query = compose("SELECT count(*) FROM {table}", table=layer.relation)
+            row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
     def _count_places(self, side: Side) -> Places:
@@ -169,18 +187,22 @@ def _places(points: Points) -> Places:
     return Places(len(points.names), int((~points.somewhere).sum()))
 
 
-def measure_pairs(connection: Connection, pairs: Expression) -> tuple[int, dict[str, Any]]:
+def measure_pairs(connection: Connection, pairs: Pairs) -> tuple[int, dict[str, Any]]:
     """Return the number of sources with a target, and the counts of pairs as results name them."""
+    tally = pairs.tally or _count_pairs(connection, pairs.table)
+    spread = {"min": tally.least, "mean": tally.mean, "max": tally.most}
+    return tally.matched, {"n_pairs": tally.pairs, "n_touching": tally.touching, "distance": spread}
+
+
+def _count_pairs(connection: Connection, table: Expression) -> Tally:
     query = compose(
         "SELECT count(*) FILTER (WHERE rank = 1), count(*), count(*) FILTER (WHERE distance = 0),"
         " min(distance), sum(distance ORDER BY distance) / NULLIF(count(*), 0), max(distance)"
-        " FROM {pairs}",
-        pairs=pairs,
+        " FROM {table}",
+        table=table,
     )
     row = connection.execute(query).fetchone()
-    matched, count, touching, least, mean, most = row or (0, 0, 0, None, None, None)
-    spread = {"min": least, "mean": mean, "max": most}
-    return matched, {"n_pairs": count, "n_touching": touching, "distance": spread}
+    return Tally(*(row or (0, 0, 0, None, None, None)))
 
 
 def list_unmatched(

@@ -1,51 +1,31 @@
 """Points to points of the plane: coordinates travel, and a tree in this process is searched.
 
 Of 100,000 points among 1,000,000 the index of PostgreSQL takes 5.1 CPU s (50 µs a source); reading both
-takes 1.1, planting 0.1 and searching 0.15.
+takes 0.45, planting 0.1 and searching 0.15.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
 from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.nearest_sql import Search
-from geocrew.datasets.arrays import Array, ArrayType, read_arrays, write_arrays
+from geocrew.analyses.parts.nearest_tally import PairRows, Points, Tally, take_tally
+from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.packed import read_packed
 from geocrew.datasets.pairing import Side
 from geocrew.db import Connection
-from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.join import Found, along_curve, find_nearest, plant_orchard
-from geocrew.kernels.pace import OnProgress, run_in_pieces
+from geocrew.kernels.arrays import Ints
+from geocrew.kernels.join import Found, Orchard, along_curve, find_nearest, plant_orchard
+from geocrew.kernels.pace import OnProgress, report_part, run_in_pieces
 
 _FEW = 64  # neighbours: more are kept in order at a cost of their square
 _MOST = 4_000_000  # targets: by estimate 100 bytes of memory each while they are read
-# A source costs 50 µs by the index, a target 1.2 µs to read: with more targets than this to a source
-# the index is cheaper.
-_TARGETS_EACH = 40
-
-
-@dataclass(frozen=True)
-class Points:
-    """The kept points of a layer in the order by which ties go.
-
-    `names` (n,) are keys or row addresses; x and y (n,) are not finite for rows without a place.
-    """
-
-    names: Array
-    x: Floats
-    y: Floats
-    type: ArrayType
-
-    @property
-    def somewhere(self) -> Array:
-        """Which rows have a place."""
-        return np.isfinite(self.x) & np.isfinite(self.y)
-
-    def chosen(self, rows: Array) -> "Points":
-        """Return some of them."""
-        return Points(self.names[rows], self.x[rows], self.y[rows], self.type)
+# A source costs 50 µs by the index, a target 0.5 µs to read and plant: with more targets than this to a
+# source the index is cheaper.
+_TARGETS_EACH = 100
+_PAIRS = 2_000_000  # kept at a time, by estimate 60 bytes of memory each
 
 
 def are_points(
@@ -70,13 +50,11 @@ def read_points(connection: Connection, side: Side, on_share: OnProgress) -> Poi
     """Read names and coordinates of the kept rows of a layer of points."""
     key = side.features.layer.key
     kind: ArrayType = "tid" if key is None else "int8"
-    pieces = [
-        read_arrays(connection, _select(side, part), {"name": kind, "x": "float8", "y": "float8"})
-        for part in _shown(block_ranges(connection, side.features.layer), on_share)
-    ]
-    if not pieces:
-        return Points(np.empty(0, "V6" if key is None else np.int64), np.empty(0), np.empty(0), kind)
-    names, x, y = (np.concatenate([piece[each] for piece in pieces]) for each in ("name", "x", "y"))
+    pieces = [(np.empty(0, "V6" if key is None else np.int64), np.empty(0), np.empty(0))]
+    for share, part in block_ranges(connection, side.features.layer):
+        on_share(share)
+        pieces.append(read_packed(connection, _select(side, part), kind))
+    names, x, y = (np.concatenate(each) for each in zip(*pieces, strict=True))
     order = np.argsort(_numbers(names), kind="stable")  # linear where rows come in order
     return Points(names[order], x[order], y[order], kind)
 
@@ -88,26 +66,48 @@ def join_points(
     target: Points,
     search: Search,
     on_share: OnProgress,
-) -> None:
-    """Append source, target, rank and distance of the nearest to `table`."""
+) -> Tally | None:
+    """Append source, target, rank and distance of the nearest to `table`, and the number of the pair.
+
+    Returns what there is to tell of them, None where they are too many to be kept.
+    """
     source, target = source.chosen(source.somewhere), target.chosen(target.somewhere)
     if not len(target.names):
-        return
-    source = source.chosen(along_curve(source.x, source.y))
+        return None
     orchard = plant_orchard(target.x, target.y)
     # One more than what is asked for, for the source itself may be among them.
     count = min(search.limit + search.same, len(target.names))
-
-    def step(first: int, stop: int) -> int:
-        part = source.chosen(np.arange(first, stop))
-        found = find_nearest(orchard, part.x, part.y, count, search.farthest)
+    total, most, before = len(source.names), max(1, _PAIRS // count), 0
+    for start in range(0, total, most):
+        block = source.chosen(slice(start, start + most))
+        order = along_curve(block.x, block.y)
+        part = block.chosen(order)
+        show = report_part(on_share, start / total, min(start + most, total) / total)
+        found = _find(orchard, part, count, search.farthest, show)
         if search.same:
             itself = np.searchsorted(_numbers(target.names), _numbers(part.names))
             found = without(found, itself, search.limit)
-        write_pairs(connection, table, part, target.names, found, search)
+        pairs = within_reach(found, search)
+        numbers = before + _number(pairs, order)
+        write_pairs(connection, table, part, target.names, pairs, numbers)
+        before += numbers.size
+        if total <= most:
+            return take_tally(pairs, part)
+    return None
+
+
+def _find(orchard: Orchard, source: Points, k: int, reach: float, on_share: OnProgress | None) -> Found:
+    """Find the k nearest of each source (n,), in pieces."""
+    total = len(source.names)
+    found = Found(np.empty((total, k), np.int64), np.empty((total, k)))
+
+    def step(first: int, stop: int) -> int:
+        near = find_nearest(orchard, source.x[first:stop], source.y[first:stop], k, reach)
+        found.ranks[first:stop], found.distances[first:stop] = near
         return stop
 
-    run_in_pieces(len(source.names), step, on_share)
+    run_in_pieces(total, step, on_share)
+    return found
 
 
 def without(found: Found, itself: Ints, limit: int) -> Found:
@@ -120,27 +120,41 @@ def without(found: Found, itself: Ints, limit: int) -> Found:
     return Found(ranks[:, :limit], distances[:, :limit])
 
 
+def within_reach(found: Found, search: Search) -> PairRows:
+    """Return the pairs that were found, in the unit of the result, up to the exact end of the reach."""
+    distances = found.distances / search.unit
+    chosen = found.ranks >= 0
+    if search.reach is not None:
+        chosen &= distances <= search.reach
+    rows, places = np.nonzero(chosen)
+    return PairRows(rows, found.ranks[rows, places], places, distances[rows, places])
+
+
+def _number(pairs: PairRows, order: Ints) -> Ints:
+    """Give pairs (m,) numbers from 1 by source and place; row i is source `order[i]` of n."""
+    counts = np.bincount(order[pairs.rows], minlength=order.size)
+    first = np.cumsum(counts) - counts
+    return np.asarray(first[order[pairs.rows]] + pairs.places + 1)
+
+
 def write_pairs(
     connection: Connection,
     table: Expression,
     source: Points,
     targets: Array,
-    found: Found,
-    search: Search,
+    pairs: PairRows,
+    numbers: Ints | None = None,
 ) -> None:
-    """Append what was found to `table`, in the unit of the result and within the reach."""
-    distances = found.distances / search.unit
-    chosen = found.ranks >= 0
-    if search.reach is not None:
-        chosen &= distances <= search.reach
-    row, column = np.nonzero(chosen)
-    names = targets[found.ranks[row, column]]
+    """Append pairs to `table`."""
+    names = targets[pairs.targets]
     columns: dict[str, tuple[ArrayType, Array]] = {
-        "source": (source.type, source.names[row]),
+        "source": (source.type, source.names[pairs.rows]),
         "target": ("int8" if names.dtype.kind == "i" else "tid", names),
-        "rank": ("int4", column + 1),
-        "distance": ("float8", distances[row, column]),
+        "rank": ("int4", pairs.places + 1),
+        "distance": ("float8", pairs.distances),
     }
+    if numbers is not None:
+        columns["number"] = ("int8", numbers)
     write_arrays(connection, table, columns)
 
 
@@ -150,17 +164,9 @@ def name_of(side: Side) -> Expression:
     return name if side.features.layer.key is None else compose("{name}::bigint", name=name)
 
 
-def _shown(parts: Iterator[tuple[float, Expression]], on_share: OnProgress) -> Iterator[Expression]:
-    for share, part in parts:
-        on_share(share)
-        yield part
-
-
 def _select(side: Side, part: Expression) -> Expression:
     return compose(
-        "SELECT name, COALESCE(ST_X(shape), 'NaN'), COALESCE(ST_Y(shape), 'NaN')"
-        " FROM (SELECT {name} AS name, {shape} AS shape FROM {rows} WHERE {kept} AND {part} OFFSET 0)"
-        " AS points",
+        "SELECT {name} AS name, {shape} AS shape FROM {rows} WHERE {kept} AND {part}",
         name=name_of(side),
         shape=side.shape("s"),
         rows=side.features.rows("s"),
