@@ -122,7 +122,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
         name=f"Hot spots of {params.value_field} in {layer.dataset.name}",
         counts=counts,
         described=features.layer if staged.kind == "view" else None,
-        summary=summary_of(features, rows) if staged.kind == "table" else None,
+        summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
     )
 
 
@@ -166,14 +166,19 @@ def _build_static(
     context: Context, features: Features, rows: Rows, scores: Scores, correction: Correction
 ) -> Staged:
     """Send the scores to the server and join them to the rows they were read from."""
-    results: dict[str, Array] = {"gi_z": scores.z, "gi_p": scores.p, "neighbors": scores.neighbors}
+    results: dict[str, Array] = {
+        "gi_z": scores.z,
+        "gi_p": scores.p,
+        "gi_bin": gi_star.sent_bins(scores.z, scores.bins),
+        "neighbors": scores.neighbors,
+    }
     if correction == "fdr":
         results["gi_p_adjusted"] = scores.p_adjusted
     if scores.p_perm is not None:
         results["gi_p_perm"] = scores.p_perm
     results = {name: spread(rows, values) for name, values in results.items()}
     columns = gi_star.result_columns(correction, scores.p_perm is not None)
-    return build_static(context, features, rows, results, columns, gi_star.bin_join(correction))
+    return build_static(context, features, rows, results, columns, gi_star.sent_bin_join())
 
 
 def _view_results(features: Features, rule: Rule, field: DataField, correction: Correction) -> Results:

@@ -174,7 +174,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         name=name,
         counts=counts,
         described=described,
-        summary=summary_of(features, rows) if staged.kind == "table" else None,
+        summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
     )
 
 
@@ -192,6 +192,7 @@ def _build_static(
         "step": rows.step,
         "gi_z": scores.z,
         "gi_p": scores.p,
+        "gi_bin": gi_star.sent_bins(scores.z, scores.bins),
         "neighbors": scores.neighbors,
         "trend_z": trends.z,
         "trend_p": trends.p,
@@ -202,7 +203,7 @@ def _build_static(
     joins = compose(
         "{bins} CROSS JOIN LATERAL (SELECT r.trend_z, r.trend_p, r.pattern) AS t"
         " JOIN ({listed}) AS during ON during.step = r.step",
-        bins=gi_star.bin_join(correction),
+        bins=gi_star.sent_bin_join(),
         listed=list_labels(labels),
     )
     return build_static(context, features, rows, results, result_columns(correction), joins)
