@@ -40,12 +40,6 @@ from geocrew.kernels.significance import benjamini_hochberg, bins_by_p, bins_by_
 class Params(NeighbourParams):
     """Parameters of the hot spot analysis."""
 
-    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
-    value_field: str = Field(
-        min_length=1,
-        description="numeric field whose high and low values may gather",
-        json_schema_extra={"field_of": "dataset_id"},
-    )
     correction: Correction = Field(
         "none", description="fdr: classes after the false discovery rate of all tests together"
     )
@@ -102,7 +96,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     features = prepare(connection, layer, context.staging, params.on_invalid)
     context.progress(0.1, "reading")
     rows = read_rows(connection, features, field)
-    check_values(rule, rows, _where(params), "hot spots")
+    check_values(rule, rows, params.values_named, "hot spots")
     context.progress(0.2, "finding neighbours")
     rule = fit_rule(rule, connection, features, rows)
     scores = _compute(params, rule, rows, context)
@@ -136,7 +130,7 @@ def _compute(params: Params, rule: Rule, rows: Rows, context: Context) -> Scores
     try:
         standard = standardise(values)
     except ConstantValuesError as error:
-        raise UserError(f"{_where(params)} does not vary: {error}") from error
+        raise UserError(f"{params.values_named} does not vary: {error}") from error
     lag = rule.lag(places, standard.values, show)
     z = z_scores(lag)
     p = two_sided_p(z)
@@ -156,10 +150,6 @@ def _permute(params: Params, places: Places, standard: Floats, lag: Lag, context
         params.seed,
         lambda share: context.progress(0.45 + 0.15 * share, "permuting"),
     )
-
-
-def _where(params: Params) -> str:
-    return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
 
 
 def _build_static(

@@ -47,12 +47,6 @@ PERIOD = Column("period", "text", "the period of the row")
 class Params(NeighbourParams):
     """Parameters of the hot spot time series."""
 
-    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
-    value_field: str = Field(
-        min_length=1,
-        description="numeric field whose high and low values may gather",
-        json_schema_extra={"field_of": "dataset_id"},
-    )
     time_field: str = Field(
         min_length=1,
         description="field that tells a row's period: a date, a timestamp, a year, or any text",
@@ -147,7 +141,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         rows,
         labels,
         params.correction,
-        f'value_field "{params.value_field}" of dataset {params.dataset_id}',
+        params.values_named,
         lambda share: context.progress(0.3 + 0.25 * share, "summing over neighbours"),
     )
     trends = find_trends(rows.place, rows.step, scores.z, scores.bins)

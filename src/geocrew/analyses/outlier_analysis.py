@@ -38,12 +38,6 @@ _THRESHOLD = 2.0
 class Params(NeighbourParams):
     """Parameters of the outlier analysis."""
 
-    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
-    value_field: str = Field(
-        min_length=1,
-        description="numeric field whose values are compared",
-        json_schema_extra={"field_of": "dataset_id"},
-    )
     method: Method = Field(
         "zscore",
         description="zscore: from the mean in standard deviations; "
@@ -158,7 +152,7 @@ def run(params: Params, context: Context) -> Product:
             staged, rows, counts, summary = _score_values(params, context, layer, features, field)
         else:
             staged, rows, counts, summary = local_moran.build_local_moran(
-                context, layer, features, field, rule, params.output_mode, _where(params)
+                context, layer, features, field, rule, params.output_mode, params.values_named
             )
     return Product(
         staged=staged,
@@ -217,7 +211,7 @@ def _measured_results(
 
 def _measure(values: Values, params: Params) -> Spread:
     """Return centre and scale; raises UserError where there is no spread."""
-    usable, where = values.usable(), _where(params)
+    usable, where = values.usable(), params.values_named
     if usable.size < 2:
         raise UserError(f"{where} has {usable.size} usable values; outliers need at least 2")
     spread = (by_deviation if params.method == "zscore" else by_median)(usable)
@@ -259,10 +253,6 @@ def _columns(score: Expression, params: Params) -> list[tuple[str, Expression]]:
             compose("abs({score}) > {threshold}", score=score, threshold=params.threshold),
         ),
     ]
-
-
-def _where(params: Params) -> str:
-    return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
 
 
 def _count_outliers(connection: Connection, relation: Expression) -> int:
