@@ -3,9 +3,10 @@
 One run makes a private PostGIS with a real worker and seeded points (70 % of them in clusters), and for
 each case runs ours, the bare copy of its output (floor) and the peers in turn. A peer reads with
 psycopg, computes, writes by COPY and joins; every way ends with key, spatial index and ANALYZE.
-A million points are run once; `--huge` adds ten million, ours alone.
+`--large` runs a million points instead, `--huge` ten million, ours alone and once; each has a result of
+its own.
 
-    python -m benchmarks.statistics [--large] [--huge] [--draws] [--repeats 3]
+    python -m benchmarks.statistics [--large | --huge] [--draws] [--repeats 3]
 """
 
 import argparse
@@ -25,7 +26,7 @@ from libpysal.graph import Graph
 
 from geocrew.db import Connection
 
-RESULT = Path(__file__).parent / "results" / "statistics.json"
+RESULTS = Path(__file__).parent / "results"
 LARGE = 1_000_000
 HUGE = 10_000_000
 HUGE_POINTS = (
@@ -197,8 +198,9 @@ def run_huge(server: Server) -> list[Figure]:
 def main() -> None:
     """Run the comparison and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", action="store_true", help="a million points too, once")
-    parser.add_argument("--huge", action="store_true", help="ten million points too, ours alone")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--large", action="store_true", help="a million points instead")
+    size.add_argument("--huge", action="store_true", help="ten million points instead, ours alone")
     parser.add_argument(
         "--draws", action="store_true", help="esda's draws too, which compile for minutes"
     )
@@ -207,17 +209,21 @@ def main() -> None:
     points, values = make_points(500)
     if arguments.draws:  # compiles, for all that is forked
         gi_star(9)(values, knn(gpd.GeoSeries.from_xy(*points.T)))
+    name, repeats = "statistics", arguments.repeats
     with served() as server:
         figures: list[Figure] = []
-        for size in (10_000, 100_000):
-            figures += compare_points(server, size, arguments.repeats, arguments.draws)
-        for side in (100, 316):
-            figures += compare_squares(server, side, arguments.repeats)
-        if arguments.large:
-            figures += compare_points(server, LARGE, 1, draws=False)
         if arguments.huge:
+            name, repeats = "statistics_huge", 1
             figures += run_huge(server)
-    write(RESULT, figures, arguments.repeats, "numpy", "numba", "esda", "libpysal", "psycopg")
+        elif arguments.large:
+            name = "statistics_large"
+            figures += compare_points(server, LARGE, repeats, draws=False)
+        else:
+            for rows in (10_000, 100_000):
+                figures += compare_points(server, rows, repeats, arguments.draws)
+            for side in (100, 316):
+                figures += compare_squares(server, side, repeats)
+    write(RESULTS / f"{name}.json", figures, repeats, "numpy", "numba", "esda", "libpysal", "psycopg")
 
 
 if __name__ == "__main__":

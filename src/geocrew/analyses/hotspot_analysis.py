@@ -40,12 +40,6 @@ from geocrew.kernels.significance import benjamini_hochberg, bins_by_p, bins_by_
 class Params(NeighbourParams):
     """Parameters of the hot spot analysis."""
 
-    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
-    value_field: str = Field(
-        min_length=1,
-        description="numeric field whose high and low values may gather",
-        json_schema_extra={"field_of": "dataset_id"},
-    )
     correction: Correction = Field(
         "none", description="fdr: classes after the false discovery rate of all tests together"
     )
@@ -102,7 +96,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     features = prepare(connection, layer, context.staging, params.on_invalid)
     context.progress(0.1, "reading")
     rows = read_rows(connection, features, field)
-    check_values(rule, rows, _where(params), "hot spots")
+    check_values(rule, rows, params.values_named, "hot spots")
     context.progress(0.2, "finding neighbours")
     rule = fit_rule(rule, connection, features, rows)
     scores = _compute(params, rule, rows, context)
@@ -122,7 +116,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
         name=f"Hot spots of {params.value_field} in {layer.dataset.name}",
         counts=counts,
         described=features.layer if staged.kind == "view" else None,
-        summary=summary_of(features, rows) if staged.kind == "table" else None,
+        summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
     )
 
 
@@ -136,7 +130,7 @@ def _compute(params: Params, rule: Rule, rows: Rows, context: Context) -> Scores
     try:
         standard = standardise(values)
     except ConstantValuesError as error:
-        raise UserError(f"{_where(params)} does not vary: {error}") from error
+        raise UserError(f"{params.values_named} does not vary: {error}") from error
     lag = rule.lag(places, standard.values, show)
     z = z_scores(lag)
     p = two_sided_p(z)
@@ -158,22 +152,23 @@ def _permute(params: Params, places: Places, standard: Floats, lag: Lag, context
     )
 
 
-def _where(params: Params) -> str:
-    return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
-
-
 def _build_static(
     context: Context, features: Features, rows: Rows, scores: Scores, correction: Correction
 ) -> Staged:
     """Send the scores to the server and join them to the rows they were read from."""
-    results: dict[str, Array] = {"gi_z": scores.z, "gi_p": scores.p, "neighbors": scores.neighbors}
+    results: dict[str, Array] = {
+        "gi_z": scores.z,
+        "gi_p": scores.p,
+        "gi_bin": gi_star.sent_bins(scores.z, scores.bins),
+        "neighbors": scores.neighbors,
+    }
     if correction == "fdr":
         results["gi_p_adjusted"] = scores.p_adjusted
     if scores.p_perm is not None:
         results["gi_p_perm"] = scores.p_perm
     results = {name: spread(rows, values) for name, values in results.items()}
     columns = gi_star.result_columns(correction, scores.p_perm is not None)
-    return build_static(context, features, rows, results, columns, gi_star.bin_join(correction))
+    return build_static(context, features, rows, results, columns, gi_star.sent_bin_join())
 
 
 def _view_results(features: Features, rule: Rule, field: DataField, correction: Correction) -> Results:

@@ -47,12 +47,6 @@ PERIOD = Column("period", "text", "the period of the row")
 class Params(NeighbourParams):
     """Parameters of the hot spot time series."""
 
-    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
-    value_field: str = Field(
-        min_length=1,
-        description="numeric field whose high and low values may gather",
-        json_schema_extra={"field_of": "dataset_id"},
-    )
     time_field: str = Field(
         min_length=1,
         description="field that tells a row's period: a date, a timestamp, a year, or any text",
@@ -147,7 +141,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         rows,
         labels,
         params.correction,
-        f'value_field "{params.value_field}" of dataset {params.dataset_id}',
+        params.values_named,
         lambda share: context.progress(0.3 + 0.25 * share, "summing over neighbours"),
     )
     trends = find_trends(rows.place, rows.step, scores.z, scores.bins)
@@ -174,7 +168,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         name=name,
         counts=counts,
         described=described,
-        summary=summary_of(features, rows) if staged.kind == "table" else None,
+        summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
     )
 
 
@@ -192,6 +186,7 @@ def _build_static(
         "step": rows.step,
         "gi_z": scores.z,
         "gi_p": scores.p,
+        "gi_bin": gi_star.sent_bins(scores.z, scores.bins),
         "neighbors": scores.neighbors,
         "trend_z": trends.z,
         "trend_p": trends.p,
@@ -202,7 +197,7 @@ def _build_static(
     joins = compose(
         "{bins} CROSS JOIN LATERAL (SELECT r.trend_z, r.trend_p, r.pattern) AS t"
         " JOIN ({listed}) AS during ON during.step = r.step",
-        bins=gi_star.bin_join(correction),
+        bins=gi_star.sent_bin_join(),
         listed=list_labels(labels),
     )
     return build_static(context, features, rows, results, result_columns(correction), joins)

@@ -9,6 +9,7 @@ which finds values unlike those around them.
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, LiteralString
 
+import numpy as np
 from pydantic import Field
 
 from geocrew.analyses.parts import local_moran
@@ -17,15 +18,16 @@ from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes
 from geocrew.datasets.build import Staged, build
-from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import Results, select_rows
 from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.errors import UserError
-from geocrew.kernels.spread import Spread, by_deviation, by_median
+from geocrew.kernels.spread import Spread, by_deviation, by_median, distances, negligible
 
 Method = Literal["zscore", "mad", "local_moran"]
 
@@ -36,12 +38,6 @@ _THRESHOLD = 2.0
 class Params(NeighbourParams):
     """Parameters of the outlier analysis."""
 
-    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
-    value_field: str = Field(
-        min_length=1,
-        description="numeric field whose values are compared",
-        json_schema_extra={"field_of": "dataset_id"},
-    )
     method: Method = Field(
         "zscore",
         description="zscore: from the mean in standard deviations; "
@@ -128,6 +124,10 @@ _SCORE: LiteralString = (
     " CASE WHEN abs({apart}) > GREATEST(m.scale, 1e-18) * 1e-290 THEN {apart} / NULLIF(m.scale, 0)"
     " WHEN {apart} IS NOT NULL AND m.scale > 0 THEN 0 END END"
 )
+# Where every row has a place and a number, or NULL, and no quotient leaves that range: short enough to
+# be computed for each of two columns, which takes a quarter less to fill a table.
+_BRIEF_SCORE: LiteralString = "(({value}::float8 - {centre}::float8 - {rest}::float8) / {scale}::float8)"
+_PLAIN_TYPES = ("float8", "float4", "int8", "int4", "int2")
 _CENTRES: dict[str, str] = {"zscore": "mean", "mad": "median"}
 
 
@@ -149,22 +149,23 @@ def run(params: Params, context: Context) -> Product:
         context.progress(0.0, "checking shapes")
         features = prepare(context.connection, layer, context.staging, params.on_invalid)
         if rule is None:
-            staged, rows, counts = _score_values(params, context, layer, features, field)
+            staged, rows, counts, summary = _score_values(params, context, layer, features, field)
         else:
-            staged, rows, counts = local_moran.build_local_moran(
-                context, layer, features, field, rule, params.output_mode, _where(params)
+            staged, rows, counts, summary = local_moran.build_local_moran(
+                context, layer, features, field, rule, params.output_mode, params.values_named
             )
     return Product(
         staged=staged,
         name=f"Outliers of {params.value_field} in {layer.dataset.name}",
         counts=counts | balance(features, rows) | {"notes": notes(features, params.output_mode)},
         described=features.layer if staged.kind == "view" else None,
+        summary=summary if staged.kind == "table" else None,
     )
 
 
 def _score_values(
     params: Params, context: Context, layer: Layer, features: Features, field: DataField
-) -> tuple[Staged, int, dict[str, Any]]:
+) -> tuple[Staged, int, dict[str, Any], Summary | None]:
     """Score every row in PostgreSQL, by a spread that is measured here."""
     connection = context.connection
     with steady(connection):
@@ -173,35 +174,50 @@ def _score_values(
         values = read_values(connection, features, field)
         spread = _measure(values, params)
         context.progress(0.3, "scoring the rows")
-        static = params.output_mode == "static"
-        read = features if static else features.for_view(layer)
-        moments = _numbers(spread) if static else _moments(read, field, params)
-        hollow = compose("false") if static and not values.hollow.any() else read.hollow("s")
-        select = select_rows(read, _results(field, params, moments, hollow))
-        staged = build(connection, context.staging, params.output_mode, select)
-        outliers = _count_outliers(connection, context.staging.relation("out"))
+        if params.output_mode == "static":
+            results, outliers = _measured_results(field, features, params, values, spread)
+            staged = build(connection, context.staging, "static", select_rows(features, results))
+        else:
+            view = features.for_view(layer)
+            results = _results(field, params, _moments(view, field, params), view.hollow("s"))
+            staged = build(connection, context.staging, params.output_mode, select_rows(view, results))
+            outliers = _count_outliers(connection, context.staging.relation("out"))
     counts = {
         _CENTRES[params.method]: spread.centre + spread.rest,
         "scale": spread.scale_name,
         "scale_value": spread.scale,
         "n_outliers": outliers,
     }
-    return staged, values.value.size, values.counts() | counts
+    return staged, values.value.size, values.counts() | counts, values.summary
+
+
+def _measured_results(
+    field: DataField, features: Features, params: Params, values: Values, spread: Spread
+) -> tuple[Results, int]:
+    """Define the result over the measured spread, as briefly as the values allow; count the outliers."""
+    numbers = {"centre": spread.centre, "rest": spread.rest, "scale": spread.scale}
+    apart = distances(values.usable(), spread)
+    nothing = np.abs(apart) <= negligible(spread)
+    plain = field.properties_column is None and field.type_name in _PLAIN_TYPES
+    brief = plain and values.sound and not apart[nothing].any()
+    apart[nothing] = 0.0
+    outliers = int(np.count_nonzero(np.abs(apart / spread.scale) > params.threshold))
+    if brief:
+        score = compose(_BRIEF_SCORE, value=identify("s", field.name), **numbers)
+        return Results(joins=compose(""), columns=_columns(score, params)), outliers
+    hollow = features.hollow("s") if values.hollow.any() else compose("false")
+    return _results(field, params, compose(_MEASURED, **numbers), hollow), outliers
 
 
 def _measure(values: Values, params: Params) -> Spread:
     """Return centre and scale; raises UserError where there is no spread."""
-    usable, where = values.usable(), _where(params)
+    usable, where = values.usable(), params.values_named
     if usable.size < 2:
         raise UserError(f"{where} has {usable.size} usable values; outliers need at least 2")
     spread = (by_deviation if params.method == "zscore" else by_median)(usable)
     if not spread.scale > 0:
         raise UserError(f"{where} is constant ({spread.centre:g}): no value is unlike the rest")
     return spread
-
-
-def _numbers(spread: Spread) -> Expression:
-    return compose(_MEASURED, centre=spread.centre, rest=spread.rest, scale=spread.scale)
 
 
 def _moments(features: Features, field: DataField, params: Params) -> Expression:
@@ -225,15 +241,18 @@ def _results(field: DataField, params: Params, moments: Expression, hollow: Expr
             "LEFT JOIN moments AS m ON true CROSS JOIN LATERAL (SELECT {score} AS score OFFSET 0) AS r",
             score=score,
         ),
-        columns=[
-            ("outlier_score", compose("r.score")),
-            ("is_outlier", compose("abs(r.score) > {threshold}", threshold=params.threshold)),
-        ],
+        columns=_columns(compose("r.score"), params),
     )
 
 
-def _where(params: Params) -> str:
-    return f'value_field "{params.value_field}" of dataset {params.dataset_id}'
+def _columns(score: Expression, params: Params) -> list[tuple[str, Expression]]:
+    return [
+        ("outlier_score", score),
+        (
+            "is_outlier",
+            compose("abs({score}) > {threshold}", score=score, threshold=params.threshold),
+        ),
+    ]
 
 
 def _count_outliers(connection: Connection, relation: Expression) -> int:

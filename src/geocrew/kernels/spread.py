@@ -52,6 +52,16 @@ def by_median(values: Floats) -> Spread:
     return _unscaled(centre, 0.0, 1.253314 * mean, "mean absolute deviation", exponent)
 
 
+def distances(values: Floats, spread: Spread) -> Floats:
+    """Return finite values (n,) less the centre: `negligible` ones would divide to no float8."""
+    return values - spread.centre - spread.rest
+
+
+def negligible(spread: Spread) -> float:
+    """Return the largest distance that scores 0."""
+    return max(spread.scale, NOISE) * NO_MAD
+
+
 def _scaled(values: Floats) -> tuple[Floats, int]:
     ordered = np.sort(values)
     exponent = math.frexp(max(-float(ordered[0]), float(ordered[-1])))[1]

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from geocrew.datasets.arrays import _CHUNK_ROWS, Array, ArrayType, read_arrays, write_arrays
+from geocrew.datasets.arrays import _CHUNK_ROWS, Array, ArrayType, read_arrays, read_parts, write_arrays
 from geocrew.db import Connection
 
 DTYPES: dict[ArrayType, str] = {"bool": "?", "int2": "i2", "int4": "i4", "int8": "i8", "float8": "f8"}
@@ -38,11 +38,13 @@ def test_round_trip(connection: Connection, data: st.DataObject, count: int) -> 
     connection.execute(sql.SQL("CREATE TABLE numbers ({})").format(sql.SQL(", ").join(columns)))
     write_arrays(connection, sql.Identifier("numbers"), arrays)
     types = {name: kind for name, (kind, _) in arrays.items()}
-    found = read_arrays(connection, sql.SQL("SELECT * FROM numbers ORDER BY ctid"), types)
-    for name, (_, values) in arrays.items():
-        assert found[name].dtype == values.dtype
-        assert found[name].tobytes() == values.tobytes() or np.isnan(values.astype(float)).any()
-        np.testing.assert_array_equal(found[name], values)
+    whole = sql.SQL("SELECT * FROM numbers ORDER BY ctid")
+    parts = [whole + sql.SQL(f" LIMIT 7 OFFSET {first}") for first in range(0, count, 7)]
+    for found in (read_arrays(connection, whole, types), read_parts(connection, parts, types)):
+        for name, (_, values) in arrays.items():
+            assert found[name].dtype == values.dtype
+            assert found[name].tobytes() == values.tobytes() or np.isnan(values.astype(float)).any()
+            np.testing.assert_array_equal(found[name], values)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,10 @@ def test_chunks(connection: Connection, rows: int) -> None:
     found = read_arrays(connection, sql.SQL("SELECT ctid, xmin, i FROM many ORDER BY i"), types)
     np.testing.assert_array_equal(found["i"], np.arange(1, rows + 1))
     connection.execute("CREATE TABLE back (row tid, version xid, i int8)")
+    by_part = read_parts(
+        connection, [sql.SQL("SELECT ctid AS row, xmin AS version, i FROM many")], types
+    )
+    assert all(by_part[name].tobytes() == found[name].tobytes() for name in types)
     write_arrays(
         connection, sql.Identifier("back"), {name: (kind, found[name]) for name, kind in types.items()}
     )
@@ -65,6 +71,14 @@ def test_chunks(connection: Connection, rows: int) -> None:
         " ON b.row = m.ctid AND b.version = m.xmin AND b.i = m.i"
     ).fetchone()
     assert joined == (rows,)
+
+
+def test_a_null_in_a_part_is_refused(connection: Connection) -> None:
+    rows = "SELECT a::float8 AS a, 1 AS b FROM (VALUES (1.5), ({})) AS v (a)"
+    parts = [sql.SQL(rows).format(each) for each in (2.5, None)]
+    with pytest.raises(ValueError, match="column a has a NULL"):
+        read_parts(connection, parts, {"a": "float8", "b": "int4"})
+    assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

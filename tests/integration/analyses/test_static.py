@@ -1,6 +1,6 @@
 """What a table filled from here says of itself, and what numbers its places."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import numpy as np
 import pytest
@@ -16,18 +16,64 @@ from geocrew.db import Connection
 POINTS: list[tuple[Any, ...]] = [(i, float(i * i % 7), f"POINT({i % 5} {-i / 3})") for i in range(40)]
 
 
+RUNS: list[tuple[str, dict[str, Any]]] = [
+    ("hotspot_analysis", {"distance": 1}),
+    ("outlier_analysis", {"method": "mad"}),
+    ("outlier_analysis", {"method": "local_moran", "distance": 1}),
+]
+
+
 @pytest.mark.parametrize("last", [[], [(99, 1.0, None)], [(99, 1.0, "POINT EMPTY")]])
-def test_extent_and_counts_are_those_of_the_table(connection: Connection, last: list[Any]) -> None:
+@pytest.mark.parametrize(("job_type", "more"), RUNS)
+def test_extent_and_counts_are_those_of_the_table(
+    connection: Connection, job_type: str, more: dict[str, Any], last: list[Any]
+) -> None:
     """Of points that are all somewhere they are known without a scan."""
     dataset_id = add_table(connection, POINTS + last)
-    params = {"dataset_id": dataset_id, "value_field": "value", "distance": 1}
-    run = run_analysis(connection, "hotspot_analysis", params)
+    params = {"dataset_id": dataset_id, "value_field": "value"} | more
+    run = run_analysis(connection, job_type, params)
     table = run.dataset.table_name
     counted = summarise(connection, "public", str(table), "geom")
     assert run.dataset.bbox == counted.bbox
     assert run.dataset.row_count == counted.row_count == 40 + len(last)
     assert run.dataset.null_geometry_count == counted.null_geometry_count
     assert (run.dataset.geometry_type, run.dataset.srid) == (counted.geometry_type, counted.srid)
+
+
+@pytest.mark.parametrize("method", ["zscore", "mad"])
+@pytest.mark.parametrize(
+    ("kind", "last"),
+    [
+        ("float8", []),
+        ("float4", [(99, 2.7, "POINT(0 0)")]),
+        ("smallint", [(99, None, "POINT(0 0)")]),
+        ("numeric", [(99, "1e-400", "POINT(0 0)")]),
+        ("float8", [(99, "NaN", "POINT(0 0)")]),
+        ("float8", [(99, "Infinity", "POINT(0 0)")]),
+        ("float8", [(99, 1e9, "POINT EMPTY")]),
+        ("float8", [(99, 1e9, None)]),
+        ("float8", [(99, "1e-300", "POINT(0 0)")]),
+    ],
+)
+def test_outliers_are_those_of_the_view(
+    connection: Connection, method: str, kind: LiteralString, last: list[Any]
+) -> None:
+    """Whether the table is filled by the short expression or the full one, and however counted."""
+    dataset_id = add_table(connection, POINTS + last, value_type=kind)
+    params = {"dataset_id": dataset_id, "value_field": "value", "method": method, "threshold": 1.0}
+    table, view = (
+        run_analysis(connection, "outlier_analysis", params | {"output_mode": mode})
+        for mode in ("static", "view")
+    )
+    np.testing.assert_allclose(
+        np.array(table.column("outlier_score"), float),
+        np.array(view.column("outlier_score"), float),
+        rtol=1e-9,
+        atol=1e-12,
+    )
+    assert table.column("is_outlier") == view.column("is_outlier")
+    assert {**table.counts, "notes": []} == {**view.counts, "notes": []}
+    assert table.counts["n_outliers"] == table.column("is_outlier").count(True) > 0
 
 
 def test_places_are_told_apart_by_both_numbers() -> None:

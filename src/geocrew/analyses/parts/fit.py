@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
-import shapely
 
+from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.contiguity import Contiguity, Polygons, check_polygons
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.rows import Rows
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features
+from geocrew.datasets.steady import steady
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Ints
 from geocrew.kernels.contiguity import Outlines
+from geocrew.kernels.polygon_bytes import read_outlines
 from geocrew.kernels.reach import geodesic_reach, planar_reach
-
-_AT_ONCE = 10_000
 
 
 def fit_rule(rule: Rule, connection: Connection, features: Features, rows: Rows) -> Rule:
@@ -70,7 +71,7 @@ def _read_polygons(
         if (rows.version[at][owners] != versions[known]).any():
             raise features.changed()
         found += owners.size
-        pieces.append(_outline(shapes[known], owners))
+        pieces.append(read_outlines(b"".join(compress(shapes, known)), owners))
     if found != at.size:
         raise features.changed()
     return Polygons(contiguity, rows.rank[at], _join(pieces))
@@ -83,44 +84,30 @@ def _numbers(addresses: Array) -> Ints:
     return numbers
 
 
-def _fetch(connection: Connection, features: Features) -> Iterator[tuple[Ints, Array, Array]]:
-    """Yield addresses, versions and shapes of all rows with a shape, some thousands at once."""
+def _fetch(connection: Connection, features: Features) -> Iterator[tuple[Ints, Array, list[bytes]]]:
+    """Yield addresses, versions and shapes of all rows with a shape, a part of the table at once."""
     shape = features.geometry.straight(features.shape("s"))
-    query = compose(
-        "SELECT s.ctid, s.xmin, ST_AsBinary(ST_Force2D({shape})) FROM {rows}"
-        " WHERE {kept} AND NOT {hollow}",
-        shape=shape,
-        rows=features.rows("s"),
-        kept=features.kept("s"),
-        hollow=features.hollow("s"),
-    )
-    with connection.cursor(binary=True) as cursor:
-        pending = []
-        for row in cursor.stream(query):
-            pending.append(row)
-            if len(pending) == _AT_ONCE:
-                yield _unpack(pending)
-                pending = []
-        if pending:
-            yield _unpack(pending)
+    with steady(connection), connection.cursor(binary=True) as cursor:
+        for _, within in block_ranges(connection, features.layer):
+            query = compose(
+                "SELECT s.ctid, s.xmin, ST_AsBinary(ST_Force2D({shape}), 'NDR') FROM {rows}"
+                " WHERE {kept} AND {within} AND NOT {hollow}",
+                shape=shape,
+                rows=features.rows("s"),
+                kept=features.kept("s"),
+                within=within,
+                hollow=features.hollow("s"),
+            )
+            if rows := cursor.execute(query).fetchall():
+                yield _unpack(rows)
 
 
-def _unpack(fetched: list[tuple[bytes, bytes, bytes]]) -> tuple[Ints, Array, Array]:
-    addresses, versions, shapes = zip(*fetched, strict=True)
+def _unpack(fetched: list[tuple[bytes, bytes, bytes]]) -> tuple[Ints, Array, list[bytes]]:
     return (
-        _numbers(np.frombuffer(b"".join(addresses), "V6")),
-        np.frombuffer(b"".join(versions), "V4"),
-        np.asarray(shapely.from_wkb(np.array(shapes, dtype=object))),
+        _numbers(np.frombuffer(b"".join([row for row, _, _ in fetched]), "V6")),
+        np.frombuffer(b"".join([version for _, version, _ in fetched]), "V4"),
+        [shape for _, _, shape in fetched],
     )
-
-
-def _outline(shapes: Array, owners: Ints) -> Outlines:
-    """Take polygons (k,) apart; `owners` int8 (k,) number them."""
-    parts, shape_of = shapely.get_parts(shapes, return_index=True)
-    rings, part_of = shapely.get_rings(parts, return_index=True)
-    corners, ring_of = shapely.get_coordinates(rings, return_index=True)
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(ring_of, minlength=len(rings)))))
-    return Outlines(corners[:, 0], corners[:, 1], offsets, owners[shape_of[part_of]])
 
 
 def _join(pieces: list[Outlines]) -> Outlines:

@@ -13,7 +13,7 @@ import numpy as np
 from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
-from geocrew.analyses.parts.rows import Rows, read_rows
+from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import build_static, spread
 from geocrew.analysis import Column, Context
 from geocrew.datasets.arrays import Array
@@ -23,6 +23,7 @@ from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.summary import Summary
 from geocrew.errors import UserError
 from geocrew.kernels import moran
 from geocrew.kernels.getis_ord import ConstantValuesError
@@ -87,8 +88,8 @@ def build_local_moran(
     rule: Rule,
     output_mode: OutputMode,
     where: str,
-) -> tuple[Staged, int, dict[str, Any]]:
-    """Build the output; return it, the number of its rows and what to tell of it.
+) -> tuple[Staged, int, dict[str, Any], Summary | None]:
+    """Build the output; return it, the number of its rows and what to tell of it, and of the rows.
 
     Raises UserError, which names the field as `where`, for values of which the statistic says nothing.
     """
@@ -108,7 +109,8 @@ def build_local_moran(
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field))
         staged = build(connection, context.staging, output_mode, select)
-    return staged, len(rows.row), rows.counts() | _counts(rule, found)
+    counts = rows.counts() | _counts(rule, found)
+    return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 
 
 def _compute(rule: Rule, rows: Rows, where: str, show: Callable[[float], None]) -> LocalMoran:

@@ -23,8 +23,14 @@ NeighborType = Literal["distance", "knn", "queen", "rook"]
 
 
 class NeighbourParams(VectorParams):
-    """Parameters of every analysis that looks at neighbours."""
+    """Parameters of every analysis of the values of one field among neighbours."""
 
+    dataset_id: int = Field(ge=1, description="the dataset", json_schema_extra={"dataset": True})
+    value_field: str = Field(
+        min_length=1,
+        description="numeric field whose values are compared",
+        json_schema_extra={"field_of": "dataset_id"},
+    )
     neighbor_type: NeighborType = Field(
         "distance",
         description="distance: all within `distance`; knn: the `k_neighbors` nearest; "
@@ -42,6 +48,11 @@ class NeighbourParams(VectorParams):
     k_neighbors: int | None = Field(
         None, ge=1, description="number of other features; required for neighbor_type knn"
     )
+
+    @property
+    def values_named(self) -> str:
+        """How messages name the values."""
+        return f'value_field "{self.value_field}" of dataset {self.dataset_id}'
 
     @classmethod
     def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from geocrew.analyses.parts.period_lists import list_labels
 from geocrew.analyses.parts.periods import Timing
-from geocrew.analyses.parts.rows import TYPES, Rows, select_arrays
-from geocrew.datasets.arrays import Array, ArrayType, read_arrays
+from geocrew.analyses.parts.rows import TYPES, Rows, read_columns, select_arrays
+from geocrew.datasets.arrays import Array, ArrayType
 from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
@@ -26,7 +26,8 @@ _TYPES: dict[str, ArrayType] = TYPES | {
 }
 # A place that is no integer travels as two hashes of 64 bits, independent of each other.
 _MORE: LiteralString = (
-    ", COALESCE(step, 0), COALESCE({place}, 0)::int8, COALESCE({twin}, 0)::int8, place IS NOT NULL"
+    ", COALESCE(step, 0) AS step, COALESCE({place}, 0)::int8 AS place,"
+    " COALESCE({twin}, 0)::int8 AS twin, place IS NOT NULL AS somewhere"
 )
 
 
@@ -83,14 +84,13 @@ def read_period_rows(
         )
     step = compose("during.step") if number is None else number("s")
     inner, more = _place_numbers(features, location)
-    query = select_arrays(
-        features,
-        field,
-        rows,
-        compose(", {step} AS step, {inner} AS place", step=step, inner=inner),
-        more,
+    inner = compose(", {step} AS step, {inner} AS place", step=step, inner=inner)
+    arrays = read_columns(
+        connection,
+        features.layer,
+        lambda within: select_arrays(features, field, rows, inner, more, within),
+        _TYPES,
     )
-    arrays = read_arrays(connection, query, _TYPES)
     place = number_places(arrays.pop("place"), arrays.pop("twin"), arrays.pop("somewhere"))
     return PeriodRows(place=place, **arrays)
 

@@ -1,17 +1,20 @@
 """The rows of a source as arrays: ids and numbers travel, shapes stay."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import LiteralString
 
 import numpy as np
 
+from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.neighbourhood import Places
-from geocrew.datasets.arrays import Array, ArrayType, read_arrays
+from geocrew.datasets.arrays import Array, ArrayType, read_arrays, read_parts
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.steady import steady
 from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
@@ -26,10 +29,10 @@ TYPES: dict[str, ArrayType] = {
 }
 # What is there and no number travels as infinity, nothing as NaN: one width for all.
 _SELECTED: LiteralString = (
-    "SELECT row, version, rank, COALESCE(ST_X(spot), 'NaN'), COALESCE(ST_Y(spot), 'NaN'),"
-    " COALESCE(value, CASE WHEN present THEN 'Infinity'::float8 ELSE 'NaN' END){more}"
+    "SELECT row, version, rank, COALESCE(ST_X(spot), 'NaN') AS x, COALESCE(ST_Y(spot), 'NaN') AS y,"
+    " COALESCE(value, CASE WHEN present THEN 'Infinity'::float8 ELSE 'NaN' END) AS value{more}"
     " FROM (SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank, {spot} AS spot,"
-    " {value} AS value, {present} AS present{inner} FROM {rows} WHERE {kept}) AS kept"
+    " {value} AS value, {present} AS present{inner} FROM {rows} WHERE {kept} AND {within}) AS kept"
 )
 
 
@@ -74,14 +77,22 @@ class Rows:
 
 
 def read_rows(connection: Connection, features: Features, field: Field) -> Rows:
-    """Read one value and one place for each row that is kept."""
-    nothing = compose("")
-    query = select_arrays(features, field, features.rows("s"), nothing, nothing)
-    return Rows(**read_arrays(connection, query, TYPES))
+    """Read one value and one place for each row that is kept, in a transaction of its own."""
+
+    def select(within: Expression) -> Expression:
+        nothing = compose("")
+        return select_arrays(features, field, features.rows("s"), nothing, nothing, within)
+
+    return Rows(**read_columns(connection, features.layer, select, TYPES))
 
 
 def select_arrays(
-    features: Features, field: Field, rows: Expression, inner: Expression, more: Expression
+    features: Features,
+    field: Field,
+    rows: Expression,
+    inner: Expression,
+    more: Expression,
+    within: Expression,
 ) -> Expression:
     """Return a SELECT of the columns of Rows and `more`, which is over `inner` columns of `rows`."""
     return compose(
@@ -94,23 +105,47 @@ def select_arrays(
         inner=inner,
         rows=rows,
         kept=features.kept("s"),
+        within=within,
     )
 
 
-def summary_of(features: Features, rows: Rows) -> Summary | None:
-    """Return what the catalog says of an output of these rows; None where they cannot tell.
+def read_columns(
+    connection: Connection,
+    layer: Layer,
+    select: Callable[[Expression], Expression],
+    types: Mapping[str, ArrayType],
+) -> dict[str, Array]:
+    """Read the columns that `select` has for the rows s of `layer` within a condition.
 
-    Rows know the extent of points, and of those all that are somewhere: a scan of the output less.
+    In a transaction of its own. Where ranks number all rows together, these cannot be read in parts.
     """
-    if features.geometry.type != "Point" or rows.x.size == 0 or not rows.placed.all():
+    with steady(connection):
+        if not _ranked_as_is(layer):
+            return read_arrays(connection, select(compose("true")), types)
+        parts = (select(within) for _, within in block_ranges(connection, layer))
+        return read_parts(connection, parts, types)
+
+
+def summary_of(features: Features, x: Floats, y: Floats) -> Summary | None:
+    """Return what the catalog says of an output of rows at x, y (n,); None where they cannot tell.
+
+    They know the extent of points, and of those all that are somewhere: a scan of the output less.
+    """
+    if features.geometry.type != "Point" or x.size == 0:
         return None
-    extent = [float(each) for each in (rows.x.min(), rows.y.min(), rows.x.max(), rows.y.max())]
-    return Summary(features.geometry.name, features.geometry.srid, rows.x.size, 0, extent)
+    extent = [float(each) for each in (x.min(), y.min(), x.max(), y.max())]
+    if not np.isfinite(extent).all():
+        return None
+    return Summary(features.geometry.name, features.geometry.srid, x.size, 0, extent)
+
+
+def _ranked_as_is(layer: Layer) -> bool:
+    return layer.key is not None and layer.key.type == "integer"
 
 
 def _rank_number(layer: Layer) -> Expression:
     """Return an integer that orders rows as their key does."""
     rank = layer.rank("s") or compose("s.ctid")
-    if layer.key is not None and layer.key.type == "integer":
+    if _ranked_as_is(layer):
         return compose("{rank}::bigint", rank=rank)
     return compose("row_number() OVER (ORDER BY {rank})", rank=rank)

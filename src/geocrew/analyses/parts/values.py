@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geocrew.datasets.arrays import Array, read_arrays
+from geocrew.analyses.parts.block_ranges import block_ranges
+from geocrew.analyses.parts.rows import summary_of
+from geocrew.datasets.arrays import Array, ArrayType, read_parts
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
+from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
 
@@ -17,10 +20,17 @@ class Values:
     """Arrays (n,) of all rows: value, and whether there is no place.
 
     A value is NaN where there is none, infinite where what is there is no finite number.
+    `summary` is what the catalog says of an output of all rows, None where that is not known.
     """
 
     value: Floats
     hollow: Array
+    summary: Summary | None
+
+    @property
+    def sound(self) -> bool:
+        """Whether all rows have a place, and those with a value a finite number."""
+        return not (self.hollow.any() or np.isinf(self.value).any())
 
     def usable(self) -> Floats:
         """Return the values of the rows that take part."""
@@ -39,14 +49,30 @@ class Values:
 
 
 def read_values(connection: Connection, features: Features, field: Field) -> Values:
-    """Read one value for each row that is kept."""
-    query = compose(
-        "SELECT COALESCE({value}, CASE WHEN {present} THEN 'Infinity'::float8 ELSE 'NaN' END), {hollow}"
-        " FROM {rows} WHERE {kept}",
-        value=field.number("s"),
-        present=field.present("s"),
-        hollow=features.hollow("s"),
-        rows=features.rows("s"),
-        kept=features.kept("s"),
+    """Read one value for each row that is kept, in the caller's transaction with one snapshot."""
+    types: dict[str, ArrayType] = {"value": "float8", "hollow": "bool"}
+    place = compose("{hollow} AS hollow", hollow=features.hollow("s"))
+    if features.geometry.type == "Point":
+        types = {"value": "float8", "x": "float8", "y": "float8"}
+        place = compose(
+            "COALESCE(ST_X({shape}), 'NaN') AS x, COALESCE(ST_Y({shape}), 'NaN') AS y",
+            shape=features.shape("s"),
+        )
+    queries = (
+        compose(
+            "SELECT COALESCE({value}, CASE WHEN {present} THEN 'Infinity'::float8 ELSE 'NaN' END)"
+            " AS value, {place} FROM {rows} WHERE {kept} AND {within}",
+            value=field.number("s"),
+            present=field.present("s"),
+            place=place,
+            rows=features.rows("s"),
+            kept=features.kept("s"),
+            within=within,
+        )
+        for _, within in block_ranges(connection, features.layer)
     )
-    return Values(**read_arrays(connection, query, {"value": "float8", "hollow": "bool"}))
+    read = read_parts(connection, queries, types)
+    if "hollow" in read:
+        return Values(read["value"], read["hollow"], None)
+    x, y = read["x"], read["y"]
+    return Values(read["value"], ~(np.isfinite(x) & np.isfinite(y)), summary_of(features, x, y))
