@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geocrew.datasets.arrays import _SIGNATURE, Array, ArrayType, _pack, _record, _take
+from geocrew.datasets.arrays import SIGNATURE, Array, ArrayType, _pack, _record, _take
 
 TYPES: dict[str, ArrayType] = {
     "address": "tid",
@@ -41,9 +41,9 @@ def arrays_of(rows: list[tuple[Any, ...]]) -> dict[str, tuple[ArrayType, Array]]
 @given(st.lists(row, max_size=9), st.data())
 def test_packed_rows_come_back_wherever_the_stream_is_cut(rows: list[Any], data: st.DataObject) -> None:
     arrays, record = arrays_of(rows), _record(TYPES)
-    stream = _SIGNATURE + _pack(arrays, record, slice(0, len(rows)))
-    assert len(stream) == len(_SIGNATURE) + len(rows) * record.itemsize
-    cut = data.draw(st.integers(len(_SIGNATURE), len(stream)))
+    stream = SIGNATURE + _pack(arrays, record, slice(0, len(rows)))
+    assert len(stream) == len(SIGNATURE) + len(rows) * record.itemsize
+    cut = data.draw(st.integers(len(SIGNATURE), len(stream)))
     pending = bytearray(stream[:cut])
     pieces = [_take(pending, record, TYPES)]
     pending += stream[cut:]

@@ -73,8 +73,14 @@ def orient(x: Floats, y: Floats, rings: Ints, polygons: Ints, turned: bool) -> N
 @compiled
 def turn(x: Floats, y: Floats, edge: int, corner: int) -> tuple[float, float]:
     """Return twice the signed area of an edge and a corner, positive to the left, and its rounding."""
-    left = (x[edge] - x[corner]) * (y[edge + 1] - y[corner])
-    right = (y[edge] - y[corner]) * (x[edge + 1] - x[corner])
+    return turn_at(x, y, edge, x[corner], y[corner])
+
+
+@compiled
+def turn_at(x: Floats, y: Floats, edge: int, east: float, north: float) -> tuple[float, float]:
+    """Return what `turn` does, of a corner at `east` and `north`."""
+    left = (x[edge] - east) * (y[edge + 1] - north)
+    right = (y[edge] - north) * (x[edge + 1] - east)
     bound = abs(left) + abs(right)
     return left - right, _ERROR * bound if bound >= _SMALLEST else np.inf
 
@@ -90,12 +96,18 @@ def sign(value: float, error: float) -> int:
 @compiled
 def is_in(of: Rings, shape: int, corner: int) -> int:
     """Return whether a corner is in a shape, 1 or 0; -1 where that is not sure."""
+    return is_in_at(of, shape, of.x[corner], of.y[corner])
+
+
+@compiled
+def is_in_at(of: Rings, shape: int, east: float, north: float) -> int:
+    """Return what `is_in` does, of a corner at `east` and `north`."""
     x, y, within = of.x, of.y, 0
     for ring in range(of.shapes[shape], of.shapes[shape + 1]):
         for i in range(of.rings[ring], of.rings[ring + 1] - 1):
-            if (y[i] > y[corner]) == (y[i + 1] > y[corner]):
+            if (y[i] > north) == (y[i + 1] > north):
                 continue
-            value, error = turn(x, y, i, corner)
+            value, error = turn_at(x, y, i, east, north)
             side = sign(value, error)
             if side == 0:
                 return -1

@@ -17,7 +17,7 @@ from geocrew.kernels.compiled import compiled
 
 _POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 # Comparing all stretches with each other is quadratic; from here on GEOS's sweep is faster.
-_MOST_CORNERS = 2048
+MOST_CORNERS = 2048
 # Rounding of a 2 by 2 determinant of differences, relative to the sum of its terms (Shewchuk 1997, "A").
 _ERROR = 3.3306690738754716e-16
 _SMALLEST = 1e-290  # below, products lose digits that the bound does not count
@@ -36,7 +36,7 @@ def is_valid(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
 def _are_surely_valid(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     """Several rings in a row are no simple ring: the first one's last corner would meet its first."""
     sizes = shapely.get_num_coordinates(shapes)
-    chosen = np.flatnonzero(np.isin(shapely.get_type_id(shapes), _POLYGONS) & (sizes <= _MOST_CORNERS))
+    chosen = np.flatnonzero(np.isin(shapely.get_type_id(shapes), _POLYGONS) & (sizes <= MOST_CORNERS))
     corners: Any = shapely.get_coordinates(shapes[chosen])
     offsets = np.concatenate(([0], np.cumsum(sizes[chosen]))).astype(np.int64)
     sure = np.zeros(len(shapes), np.bool_)
@@ -48,15 +48,16 @@ def _are_surely_valid(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
 def find_simple(x: Floats, y: Floats, offsets: Ints) -> npt.NDArray[np.bool_]:
     """Tell of each ring, corners x, y float8 (m,) from `offsets` (r + 1,), if it is surely simple."""
     found = np.zeros(offsets.size - 1, np.bool_)
-    starts, boxes = np.empty(_MOST_CORNERS, np.int64), np.empty((_MOST_CORNERS, 4))
+    starts, boxes = np.empty(MOST_CORNERS, np.int64), np.empty((MOST_CORNERS, 4))
     for ring in range(offsets.size - 1):
         first, stop = offsets[ring], offsets[ring + 1]
-        found[ring] = _is_simple(x[first:stop], y[first:stop], starts, boxes)
+        found[ring] = is_simple(x[first:stop], y[first:stop], starts, boxes)
     return found
 
 
 @compiled
-def _is_simple(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> bool:
+def is_simple(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> bool:
+    """Whether a ring (m,) is surely simple; `starts` and `boxes` are scratch for m stretches."""
     edges = x.size - 1
     if edges < 3 or x[0] != x[edges] or y[0] != y[edges]:
         return False
@@ -113,27 +114,28 @@ def _stretches_apart(x: Floats, y: Floats, starts: Ints, boxes: Floats, one: int
         return True
     last = x.size - 2
     for i in range(starts[one], starts[one + 1]):
-        if not _reaches(x, y, i, xmin, xmax, ymin, ymax):
+        if not reaches(x, y, i, xmin, xmax, ymin, ymax):
             continue
         for j in range(starts[two], starts[two + 1]):
             if j == i + 1 or (i == 0 and j == last):
                 continue
-            if _reaches(x, y, j, xmin, xmax, ymin, ymax) and not _edges_apart(x, y, i, j):
+            if reaches(x, y, j, xmin, xmax, ymin, ymax) and not edges_apart(x, y, i, j):
                 return False
     return True
 
 
 @compiled
-def _reaches(x: Floats, y: Floats, i: int, xmin: float, xmax: float, ymin: float, ymax: float) -> bool:
+def reaches(x: Floats, y: Floats, i: int, xmin: float, xmax: float, ymin: float, ymax: float) -> bool:
     """Whether the box of an edge touches another box."""
     in_x = max(x[i], x[i + 1]) >= xmin and min(x[i], x[i + 1]) <= xmax
     return bool(in_x and max(y[i], y[i + 1]) >= ymin and min(y[i], y[i + 1]) <= ymax)
 
 
 @compiled
-def _edges_apart(x: Floats, y: Floats, i: int, j: int) -> bool:
+def edges_apart(x: Floats, y: Floats, i: int, j: int) -> bool:
+    """Whether two edges surely have no point in common."""
     xmin, xmax = min(x[j], x[j + 1]), max(x[j], x[j + 1])
-    if not _reaches(x, y, i, xmin, xmax, min(y[j], y[j + 1]), max(y[j], y[j + 1])):
+    if not reaches(x, y, i, xmin, xmax, min(y[j], y[j + 1]), max(y[j], y[j + 1])):
         return True
     if _side(x, y, i, j) * _side(x, y, i, j + 1) > 0:
         return True

@@ -3,9 +3,20 @@
 import numpy as np
 import shapely
 
+from geocrew.kernels.addresses import write_addresses
 from geocrew.kernels.band import band_lag
+from geocrew.kernels.box_pairs import pair_boxes
+from geocrew.kernels.box_places import place_boxes
 from geocrew.kernels.contiguity import Outlines, contiguity_lag, share_corners
 from geocrew.kernels.edges import outline
+from geocrew.kernels.ewkb import (
+    Polygons,
+    bound_polygons,
+    find_values,
+    measure_ewkb,
+    read_polygons,
+    write_polygons,
+)
 from geocrew.kernels.geodesic import geodesic_band_lag, geodesic_knn_lag
 from geocrew.kernels.join import along_curve, find_nearest, plant_orchard
 from geocrew.kernels.join_edges import find_nearest_shapes, plant_edges
@@ -17,6 +28,7 @@ from geocrew.kernels.polygon_bytes import read_outlines
 from geocrew.kernels.ring_crossings import Rings, orient
 from geocrew.kernels.ring_overlay import overlay_rings
 from geocrew.kernels.space_time import find_patterns
+from geocrew.kernels.valid_polygons import find_valid
 from geocrew.kernels.validity import is_valid
 
 
@@ -45,4 +57,14 @@ def warm() -> None:
     two = np.concatenate((east, east + 1)), np.concatenate((north, north + 1))
     shapes = Rings(*two, np.array([0, 5, 10]), np.arange(3))
     orient(shapes.x, shapes.y, shapes.rings, shapes.shapes, True)
+    whole = Polygons(*two, np.array([0, 5, 10]), np.arange(3), np.arange(3))
+    find_valid(whole)
+    bound_polygons(whole, rank[:2])
+    sizes = measure_ewkb(whole, rank[:2], False)
+    data = write_polygons(whole, rank[:2], 0, False, np.zeros((2, 4), np.uint8), sizes)
+    read_polygons(data, np.array([4, 8 + sizes[0]]), np.array([4, 8]) + np.cumsum(sizes))
+    find_values(np.zeros(4, np.uint8), 1)
+    write_addresses(rank, rank)
+    pair_boxes(np.zeros((1, 4)), np.zeros(1, np.int64), np.zeros((1, 4)), np.zeros((1, 4)))
+    place_boxes(np.zeros((1, 4)), shapes, rank[:1], rank[:1])
     overlay_rings(shapes, np.arange(1), np.arange(1, 2), np.arange(2), False)

@@ -73,6 +73,16 @@ def test_chunks(connection: Connection, rows: int) -> None:
     assert joined == (rows,)
 
 
+def test_points(connection: Connection) -> None:
+    query = sql.SQL("SELECT point(i, -i / 3.0) AS place FROM generate_series(1, 5) AS i")
+    for found in (
+        read_arrays(connection, query, {"place": "point"}),
+        read_parts(connection, [query], {"place": "point"}),
+    ):
+        assert found["place"]["x"].tolist() == [1, 2, 3, 4, 5]
+        assert found["place"]["y"].tolist() == [-each / 3 for each in range(1, 6)]
+
+
 def test_a_null_in_a_part_is_refused(connection: Connection) -> None:
     rows = "SELECT a::float8 AS a, 1 AS b FROM (VALUES (1.5), ({})) AS v (a)"
     parts = [sql.SQL(rows).format(each) for each in (2.5, None)]

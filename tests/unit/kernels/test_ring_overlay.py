@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geocrew.analyses.parts.overlay_rings import cut_rings, to_rings
+from geocrew.analyses.parts.overlay_rings import cut_rings, to_rings, to_shapes
 from geocrew.kernels.ring_overlay import CUT, GIVEN_UP, NOTHING, WHOLE
 
 seeds = st.integers(0, 2**32 - 1)
@@ -21,8 +21,8 @@ def cut_one(operation: Any, whole: Any, cutters: Any) -> tuple[int, Any]:
     wholes = to_rings(np.array([whole], object), turned=False)
     blades = to_rings(cutters, turned=operation == "erase")
     chosen, starts = np.arange(len(cutters)), np.array([0, len(cutters)])
-    status, made = cut_rings(operation, wholes, blades, chosen, starts)
-    return int(status[0]), made[0]
+    pieces = cut_rings(operation, wholes, blades, np.arange(1), chosen, starts)
+    return int(pieces.status[0]), to_shapes(pieces)[0]
 
 
 def stars(seed: int, count: int, reach: float = 3.0, corners: int = 24) -> Any:
@@ -140,7 +140,8 @@ def test_many_rows_at_once_are_each_its_own() -> None:
     # Rings that meet no edge of the row's come in the order of the cutters.
     chosen = np.concatenate([np.sort(rng.choice(60, count, replace=False)) for count in counts])
     rings = to_rings(wholes, turned=False)
-    status, made = cut_rings("erase", rings, to_rings(blades, turned=True), chosen, starts)
+    pieces = cut_rings("erase", rings, to_rings(blades, turned=True), np.arange(400), chosen, starts)
+    status, made = pieces.status, to_shapes(pieces)
     assert np.bincount(status, minlength=4)[CUT] > 150
     for row in range(0, 400, 7):
         alone = cut_one("erase", wholes[row], blades[chosen[starts[row] : starts[row + 1]]])

@@ -4,16 +4,15 @@ Of 100,000 points among 1,000,000 the index of PostgreSQL takes 5.1 CPU s (50 µ
 takes 0.45, planting 0.1 and searching 0.15.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.nearest_sql import Search
 from geocrew.analyses.parts.nearest_tally import PairRows, Points, Tally, take_tally
-from geocrew.datasets.arrays import Array, ArrayType, write_arrays
+from geocrew.datasets.arrays import Array, ArrayType, read_parts, write_arrays
 from geocrew.datasets.compose import Expression, compose
-from geocrew.datasets.packed import read_packed
 from geocrew.datasets.pairing import Side
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Ints
@@ -50,13 +49,16 @@ def read_points(connection: Connection, side: Side, on_share: OnProgress) -> Poi
     """Read names and coordinates of the kept rows of a layer of points."""
     key = side.features.layer.key
     kind: ArrayType = "tid" if key is None else "int8"
-    pieces = [(np.empty(0, "V6" if key is None else np.int64), np.empty(0), np.empty(0))]
-    for share, part in block_ranges(connection, side.features.layer):
-        on_share(share)
-        pieces.append(read_packed(connection, _select(side, part), kind))
-    names, x, y = (np.concatenate(each) for each in zip(*pieces, strict=True))
-    order = np.argsort(_numbers(names), kind="stable")  # linear where rows come in order
-    return Points(names[order], x[order], y[order], kind)
+
+    def parts() -> Iterator[Expression]:
+        for share, part in block_ranges(connection, side.features.layer):
+            on_share(share)
+            yield _select(side, part)
+
+    read = read_parts(connection, parts(), {"name": kind, "place": "point"})
+    order = np.argsort(_numbers(read["name"]), kind="stable")  # linear where rows come in order
+    places = read["place"][order]
+    return Points(read["name"][order], places["x"].copy(), places["y"].copy(), kind)
 
 
 def join_points(
@@ -166,7 +168,8 @@ def name_of(side: Side) -> Expression:
 
 def _select(side: Side, part: Expression) -> Expression:
     return compose(
-        "SELECT {name} AS name, {shape} AS shape FROM {rows} WHERE {kept} AND {part}",
+        "SELECT {name} AS name, COALESCE({shape}::point, '(NaN,NaN)') AS place"
+        " FROM {rows} WHERE {kept} AND {part}",
         name=name_of(side),
         shape=side.shape("s"),
         rows=side.features.rows("s"),

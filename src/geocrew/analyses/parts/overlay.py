@@ -15,16 +15,18 @@ import shapely
 
 from geocrew.analyses.parts.block_ranges import next_size
 from geocrew.analyses.parts.overlay_check import Invalid, check_shapes
-from geocrew.analyses.parts.overlay_cut import cut_rows
+from geocrew.analyses.parts.overlay_cut import cut_polygons, cut_rows
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
 from geocrew.analyses.parts.overlay_mask import Mask
 from geocrew.analyses.parts.overlay_pairs import Cutters, find_cutters
-from geocrew.analyses.parts.overlay_rings import Shapes
+from geocrew.analyses.parts.overlay_rings import Shapes, as_polygons
 from geocrew.analyses.parts.overlay_rows import Chunks, Rows, gather
 from geocrew.analyses.parts.overlay_workshop import Workshop
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.features import OnInvalid
 from geocrew.kernels.arrays import Ints
+from geocrew.kernels.ewkb import Polygons, read_polygons
+from geocrew.kernels.valid_polygons import find_valid
 
 # Polygons are read for this many rows at a time: a number of its own, for where a large one is cut moves
 # the last digits of a crossing, which must not depend on the clock.
@@ -120,7 +122,8 @@ class _Task:
         """Decide rows without a box: most have no shape, some are mended and have one then."""
         for start in range(0, len(numbers), _GROUP_ROWS):
             chosen = numbers[start : start + _GROUP_ROWS]
-            shapes, verdicts, _ = self._check(chosen)
+            read = self.workshop.read_shapes(chosen).of(np.arange(len(chosen)))
+            shapes, verdicts, _ = check_shapes(read, chosen, self.on_invalid, self.invalid)
             found = np.flatnonzero(verdicts == Verdict.PENDING)
             self.verdicts[chosen] = verdicts
             if len(found):
@@ -133,14 +136,32 @@ class _Task:
                 self._cut(chosen[found], shapes[found], np.ones(len(found), bool), cutters)
 
     def _do_block(self, numbers: Ints, cutters: Cutters) -> None:
-        shapes, verdicts, mended = self._check(numbers)
+        read = self.workshop.read_shapes(numbers)
+        polygons = read_polygons(read.data, read.starts, read.stops)
+        sure, met = find_valid(polygons), cutters.counts > 0
+        self.verdicts[numbers[sure & ~met]] = Verdict.KEPT
+        self.workshop.write_whole(numbers[sure & ~met])
+        self._cut_sure(numbers, polygons, np.flatnonzero(sure & met), cutters)
+        rest = np.flatnonzero(self.verdicts[numbers] == Verdict.PENDING)
+        if len(rest):
+            self._do_shapes(numbers[rest], read.of(rest), cutters.of(rest))
+
+    def _cut_sure(self, numbers: Ints, polygons: Polygons, rows: Ints, cutters: Cutters) -> None:
+        """Cut some rows of the block at a glance; those of which not all is sure stay PENDING."""
+        if self.operation == "clip":
+            rows = rows[cutters.counts[rows] == 1]
+        verdicts, pieces = cut_polygons(self.operation, polygons, rows, cutters.of(rows))
+        self.verdicts[numbers[rows]] = verdicts
+        self.workshop.write_whole(numbers[rows[verdicts == Verdict.KEPT]])
+        cut = np.flatnonzero(verdicts == Verdict.CUT)
+        self.workshop.write_polygons(numbers[rows[cut]], as_polygons(pieces), cut)
+
+    def _do_shapes(self, numbers: Ints, found: list[bytes | None], cutters: Cutters) -> None:
+        """Check and cut rows by their shapes, one by one where nothing else helps."""
+        shapes, verdicts, mended = check_shapes(found, numbers, self.on_invalid, self.invalid)
         self.verdicts[numbers] = verdicts
         usable = np.flatnonzero(verdicts == Verdict.PENDING)
         self._cut(numbers[usable], shapes[usable], mended[usable], cutters.of(usable))
-
-    def _check(self, numbers: Ints) -> tuple[Shapes, Array, Array]:
-        found = self.workshop.read_shapes(numbers)
-        return check_shapes(found, numbers, self.on_invalid, self.invalid)
 
     def _cut(self, numbers: Ints, shapes: Shapes, mended: Array, cutters: Cutters) -> None:
         verdicts = np.full(len(numbers), Verdict.KEPT, np.int16)

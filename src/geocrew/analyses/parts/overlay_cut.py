@@ -8,10 +8,20 @@ import shapely
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict, overlay_one
 from geocrew.analyses.parts.overlay_mask import unite
 from geocrew.analyses.parts.overlay_pairs import Cutters
-from geocrew.analyses.parts.overlay_rings import Shapes, are_flat_polygons, cut_rings, to_rings
+from geocrew.analyses.parts.overlay_rings import (
+    Shapes,
+    are_flat_polygons,
+    as_polygons,
+    as_rings,
+    cut_rings,
+    to_rings,
+    to_shapes,
+)
 from geocrew.datasets.arrays import Array
 from geocrew.kernels.arrays import Ints
-from geocrew.kernels.ring_overlay import CUT, NOTHING, WHOLE
+from geocrew.kernels.ewkb import Polygons
+from geocrew.kernels.ring_overlay import CUT, NOTHING, WHOLE, Pieces
+from geocrew.kernels.valid_polygons import find_valid
 from geocrew.kernels.validity import is_valid
 
 _COLLECTION = 7  # shapely's type id
@@ -43,10 +53,26 @@ def cut_rows(operation: Operation, shapes: Shapes, cutters: Cutters) -> Cut:
     flat = np.flatnonzero(are_flat_polygons(shapes) & (single if operation == "clip" else True))
     _cut_rings(operation, shapes, cutters, flat, verdicts, pieces)
     rest = np.flatnonzero(verdicts == Verdict.PENDING)
-    masks = _unite(shapes[rest], cutters.of(rest))
-    slow = cut_by_masks(operation, shapes[rest], masks)
+    among = cutters.of(rest)
+    slow = cut_by_masks(operation, shapes[rest], _unite(shapes[rest], among))
     verdicts[rest], pieces[rest] = slow.verdicts, slow.pieces
     return Cut(verdicts, pieces, slow.mended)
+
+
+def cut_polygons(
+    operation: Operation, polygons: Polygons, rows: Ints, cutters: Cutters
+) -> tuple[Array, Pieces]:
+    """Cut surely valid shapes, `rows` (n,) of them, each by its cutters; a clip takes one for each.
+
+    Returns verdicts (n,), PENDING of what is not sure, and the pieces of those that are CUT.
+    """
+    blades = cutters.turned if operation == "erase" else cutters.outlines
+    pieces = cut_rings(operation, as_rings(polygons), blades, rows, cutters.chosen, cutters.starts)
+    verdicts = np.full(len(rows), Verdict.PENDING, np.int16)
+    verdicts[pieces.status == NOTHING] = Verdict.OUTSIDE
+    verdicts[pieces.status == WHOLE] = Verdict.KEPT
+    verdicts[(pieces.status == CUT) & find_valid(as_polygons(pieces))] = Verdict.CUT
+    return verdicts, pieces
 
 
 def _cut_rings(
@@ -55,12 +81,12 @@ def _cut_rings(
     """Decide polygons where every crossing is sure; the others stay PENDING."""
     among, wholes = cutters.of(rows), to_rings(shapes[rows], turned=False)
     blades = cutters.turned if operation == "erase" else cutters.outlines
-    status, made = cut_rings(operation, wholes, blades, among.chosen, among.starts)
-    verdicts[rows[status == NOTHING]] = Verdict.OUTSIDE
-    verdicts[rows[status == WHOLE]] = Verdict.KEPT
-    cut = np.flatnonzero(status == CUT)
-    good = cut[is_valid(made[cut])]
-    verdicts[rows[good]], pieces[rows[good]] = Verdict.CUT, made[good]
+    made = cut_rings(operation, wholes, blades, np.arange(len(rows)), among.chosen, among.starts)
+    verdicts[rows[made.status == NOTHING]] = Verdict.OUTSIDE
+    verdicts[rows[made.status == WHOLE]] = Verdict.KEPT
+    cut, found = np.flatnonzero(made.status == CUT), to_shapes(made)
+    good = cut[is_valid(found[cut])]
+    verdicts[rows[good]], pieces[rows[good]] = Verdict.CUT, found[good]
 
 
 def _unite(shapes: Shapes, cutters: Cutters) -> Shapes:

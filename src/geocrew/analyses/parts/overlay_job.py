@@ -121,7 +121,7 @@ def _cut_points(
 def _cut_shapes(
     operation: Operation, params: VectorParams, context: Context, source: Source, blade: Blade
 ) -> Product:
-    connection, features, summary = context.connection, source.features, None
+    connection, features = context.connection, source.features
     rows = _read(operation, connection, features, blade.mask)
     workshop = Workshop(connection, context.staging, features, rows)
     overlaid = overlay(operation, workshop, rows, blade.mask, params.on_invalid, _shower(context))
@@ -131,6 +131,7 @@ def _cut_shapes(
         staged = build_shapes(context, features, workshop.remains())
         if staged.rows != overlaid.count(Verdict.KEPT, Verdict.CUT):
             raise features.changed()
+        summary = workshop.summarise()
     else:
         view = known.for_view(source.layer)
         _check_cuts(view, params, overlaid)

@@ -13,6 +13,7 @@ import shapely
 
 from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import around
+from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import Expression, compose
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
@@ -25,6 +26,10 @@ _WORTH_A_CUT = 256
 # A cut box is larger than what it is for by this share of its longer side: enough to lie apart from
 # it, and no round number, so that it does not fall on the lines of a grid.
 _MARGIN = 1 / 317
+
+
+# Polygons of a dataset that take no more than this are read once and held.
+_HELD_BYTES = 16_000_000
 
 
 class Mask(Protocol):
@@ -42,13 +47,12 @@ class PolygonMask:
     def __init__(self, polygon: Any) -> None:
         self._parts: Shapes = shapely.get_parts(polygon)
         shapely.prepare(self._parts)
-        self._bounds = shapely.bounds(self._parts)
-        self.bounds: Floats | None = around(self._bounds) if len(self._parts) else None
+        self._boxes = shapely.bounds(self._parts)
+        self.bounds: Floats | None = around(self._boxes) if len(self._parts) else None
 
     def near(self, box: Floats) -> Shapes:
         """Return the parts of the polygon near a box."""
-        low, high = self._bounds[:, :2], self._bounds[:, 2:]
-        found: Shapes = self._parts[(low <= box[2:]).all(axis=1) & (high >= box[:2]).all(axis=1)]
+        found: Shapes = self._parts[_meeting(self._boxes, box)]
         return found
 
 
@@ -58,30 +62,47 @@ class DatasetMask:
     def __init__(self, connection: Connection, table: Expression, srid: int, *, moved: bool) -> None:
         self._connection, self._table, self._srid, self._moved = connection, table, srid, moved
         query = compose(
-            "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
-            " FROM (SELECT ST_Extent(geom) AS box FROM {table}) AS t",
+            "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box), bytes FROM (SELECT"
+            " ST_Extent(geom) AS box, sum(pg_column_size(geom))::float8 AS bytes FROM {table}) AS t",
             table=table,
         )
         row = connection.execute(query).fetchone()
         filled = row is not None and row[0] is not None
-        self.bounds: Floats | None = np.array(row, np.float64) if filled else None
+        self.bounds: Floats | None = (
+            np.array(row[:4], np.float64) if row is not None and filled else None
+        )
+        few = row is not None and filled and row[4] <= _HELD_BYTES
+        self._held = self._read(compose("true")) if few else None
+        self._boxes: Floats = shapely.bounds(() if self._held is None else self._held)
 
     def near(self, box: Floats) -> Shapes:
-        """Read the polygons near a box, each once, in the order of their bytes: not of their place."""
+        """Return the polygons near a box, each once, in the order of their bytes: not of their place."""
         west, south, east, north = (float(each) for each in box)
+        if self._held is not None:
+            return self._held[_meeting(self._boxes, box)]
+        return self._read(
+            compose(
+                "geom && ST_MakeEnvelope({west}, {south}, {east}, {north}, {srid})",
+                west=west,
+                south=south,
+                east=east,
+                north=north,
+                srid=self._srid,
+            )
+        )
+
+    def _read(self, where: Expression) -> Shapes:
         query = compose(
-            "SELECT ST_AsBinary(geom) FROM {table}"
-            " WHERE geom && ST_MakeEnvelope({west}, {south}, {east}, {north}, {srid})",
-            table=self._table,
-            west=west,
-            south=south,
-            east=east,
-            north=north,
-            srid=self._srid,
+            "SELECT ST_AsBinary(geom) FROM {table} WHERE {where}", table=self._table, where=where
         )
         found = sorted({row[0] for row in self._connection.execute(query, binary=True)})
         shapes: Shapes = shapely.from_wkb(np.array(found, object))
         return _repaired(shapes) if self._moved else shapes
+
+
+def _meeting(boxes: Floats, box: Floats) -> Array:
+    """Return which of boxes (n, 4) meet another (4,)."""
+    return np.asarray((boxes[:, :2] <= box[2:]).all(axis=1) & (boxes[:, 2:] >= box[:2]).all(axis=1))
 
 
 def split(mask: Mask, boxes: Floats) -> tuple[Shapes, list[tuple[int, int, Any]]]:

@@ -6,10 +6,12 @@ import numpy as np
 import shapely
 
 from geocrew.analyses.parts.overlay_mask import Mask, split
-from geocrew.analyses.parts.overlay_rings import Ragged, Shapes, cut_rings, to_rings
+from geocrew.analyses.parts.overlay_rings import Ragged, Shapes, to_rings
 from geocrew.datasets.arrays import Array
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.ring_overlay import GIVEN_UP, NOTHING, WHOLE
+from geocrew.kernels.box_pairs import pair_boxes
+from geocrew.kernels.box_places import APART, DOUBTFUL, INSIDE, place_boxes
+from geocrew.kernels.ring_crossings import Rings
 
 
 class Cutters(NamedTuple):
@@ -52,7 +54,7 @@ def find_cutters(mask: Mask, boxes: Floats, chunks: Floats, chunk: Ints) -> tupl
     Row i is of chunk `chunk[i]`; `chunks` (c, 4) are around theirs, and lie together in their order.
     """
     shapes, pieces = split(mask, chunks)
-    row, polygon = _meet(shapes, pieces, boxes, chunk)
+    row, polygon = _meet(shapes, pieces, boxes, chunk, chunks)
     cutters = np.concatenate((shapes, np.array([piece for *_, piece in pieces] or (), np.object_)))
     starts = np.searchsorted(row, np.arange(len(boxes) + 1))
     used, chosen = np.unique(polygon, return_inverse=True)
@@ -71,10 +73,9 @@ def _place(boxes: Floats, cutters: Cutters) -> tuple[Array, Array]:
     A box without an area is no valid polygon, of which GEOS promises nothing: never inside.
     """
     row, chosen = cutters.pairs()
-    alone = np.arange(len(row) + 1)
-    place, _ = cut_rings("clip", _boxes_as_rings(boxes[row]), cutters.outlines, chosen, alone)
-    apart, inside = place == NOTHING, place == WHOLE
-    doubtful = np.flatnonzero(place == GIVEN_UP)
+    place = place_boxes(boxes, Rings(*cutters.outlines), row, chosen)
+    apart, inside = place == APART, place == INSIDE
+    doubtful = np.flatnonzero(place == DOUBTFUL)
     polygons, shapes = cutters.shapes[chosen[doubtful]], shapely.box(*boxes[row[doubtful]].T)
     shapely.prepare(polygons)
     apart[doubtful] = ~shapely.intersects(polygons, shapes)
@@ -84,7 +85,7 @@ def _place(boxes: Floats, cutters: Cutters) -> tuple[Array, Array]:
 
 
 def _meet(
-    shapes: Shapes, pieces: list[tuple[int, int, object]], boxes: Floats, chunk: Ints
+    shapes: Shapes, pieces: list[tuple[int, int, object]], boxes: Floats, chunk: Ints, chunks: Floats
 ) -> tuple[Ints, Ints]:
     """Return rows and polygons whose boxes meet, by row: pieces come after the shapes."""
     whole = np.ones(len(shapes), bool)
@@ -100,17 +101,10 @@ def _meet(
         polygons.append(np.full(meets.sum(), len(shapes) + at))
         numbers.append(np.full(meets.sum(), number))
     kept = np.flatnonzero(whole)
-    row, at = shapely.STRtree(shapes[kept]).query(shapely.box(*boxes.T))
+    row, met = pair_boxes(boxes, chunk, chunks, shapely.bounds(shapes[kept]).reshape(-1, 4))
     rows.append(row)
-    polygons.append(kept[at])
-    numbers.append(kept[at])
+    polygons.append(kept[met])
+    numbers.append(kept[met])
     row, polygon = np.concatenate(rows), np.concatenate(polygons)
     order = np.lexsort((np.concatenate(numbers), row))
     return row[order], polygon[order]
-
-
-def _boxes_as_rings(boxes: Floats) -> Ragged:
-    west, south, east, north = boxes.T
-    x = np.column_stack((west, east, east, west, west)).ravel()
-    y = np.column_stack((south, south, north, north, south)).ravel()
-    return Ragged(x, y, 5 * np.arange(len(boxes) + 1), np.arange(len(boxes) + 1))

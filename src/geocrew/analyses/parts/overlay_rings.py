@@ -9,6 +9,7 @@ import shapely
 from geocrew.analyses.parts.overlay_ladder import Operation
 from geocrew.datasets.arrays import Array
 from geocrew.kernels.arrays import Floats, Ints
+from geocrew.kernels.ewkb import Polygons
 from geocrew.kernels.ring_crossings import Rings, orient
 from geocrew.kernels.ring_overlay import CUT, Pieces, overlay_rings
 
@@ -45,12 +46,18 @@ def to_rings(shapes: Shapes, *, turned: bool) -> Ragged:
     return Ragged(x, y, rings, polygons[several[0]] if several else polygons)
 
 
-def cut_rings(
-    operation: Operation, wholes: Ragged, cutters: Ragged, chosen: Ints, starts: Ints
-) -> tuple[Array, Shapes]:
-    """Cut shapes (n,), each by those from `starts[i]` (n + 1,) of `chosen` among the cutters.
+def as_rings(of: Polygons) -> Ragged:
+    """Return polygons as rings, all turned in place: their inside to the left."""
+    orient(of.x, of.y, of.rings, of.polygons, False)
+    return Ragged(of.x, of.y, of.rings, of.polygons[of.shapes])
 
-    A clip must have one for each. Returns what became of each and, where CUT, its shape, not checked.
+
+def cut_rings(
+    operation: Operation, wholes: Ragged, cutters: Ragged, rows: Ints, chosen: Ints, starts: Ints
+) -> Pieces:
+    """Cut some `rows` (n,) of shapes, each by those from `starts[i]` (n + 1,) of `chosen` cutters.
+
+    A clip must have one for each. What is CUT is not checked.
     """
     of = Rings(
         np.concatenate((wholes.x, cutters.x)),
@@ -59,12 +66,21 @@ def cut_rings(
         np.concatenate((wholes.shapes, cutters.shapes[1:] + wholes.shapes[-1])),
     )
     count = len(wholes.shapes) - 1
-    pieces = overlay_rings(of, np.arange(count), chosen + count, starts, operation == "erase")
-    made: Shapes = np.full(count, None, np.object_)
+    return overlay_rings(of, rows, chosen + count, starts, operation == "erase")
+
+
+def as_polygons(pieces: Pieces) -> Polygons:
+    """Return pieces as polygons; rows that are not CUT have none."""
+    return Polygons(pieces.x, pieces.y, pieces.rings, pieces.polygons, pieces.rows)
+
+
+def to_shapes(pieces: Pieces) -> Shapes:
+    """Return the shape of each row (n,) that is CUT, else None."""
+    made: Shapes = np.full(len(pieces.status), None, np.object_)
     cut = np.flatnonzero(pieces.status == CUT)
     if len(cut):
         made[cut] = _to_shapes(pieces, cut)
-    return pieces.status, made
+    return made
 
 
 def _to_shapes(pieces: Pieces, cut: Ints) -> Shapes:

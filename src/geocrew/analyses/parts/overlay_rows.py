@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.datasets.arrays import Array, ArrayType, read_arrays
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
+from geocrew.datasets.gathered import read_gathered
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.steady import steady
 from geocrew.db import Connection
@@ -98,18 +100,8 @@ def read_rows(connection: Connection, features: Features, near: Floats | None) -
             north=north,
             srid=features.layer.srid,
         )
-    query = compose(
-        "SELECT s.ctid, s.xmin, {rank}, COALESCE(ST_XMin(box), 'NaN'), COALESCE(ST_YMin(box), 'NaN'),"
-        " COALESCE(ST_XMax(box), 'NaN'), COALESCE(ST_YMax(box), 'NaN'),"
-        " COALESCE(pg_column_size({shape}), 0) FROM {rows}"
-        " CROSS JOIN LATERAL (SELECT box3d({shape}) AS box OFFSET 0) AS b WHERE {meets}",
-        rank=_rank(features.layer),
-        rows=features.rows("s"),
-        shape=shape,
-        meets=meets,
-    )
     with steady(connection):
-        arrays = read_arrays(connection, query, _TYPES)
+        arrays = _read(connection, features, meets)
         total, hollow = len(arrays["row"]), 0
         if near is not None:
             total, hollow = _count(connection, features, meets)
@@ -117,6 +109,35 @@ def read_rows(connection: Connection, features: Features, near: Floats | None) -
     arrays["weight"] = arrays["weight"].astype(np.int64)
     unread = None if near is None else compose("NOT {meets}", meets=meets)
     return Rows(bounds=bounds, **arrays, total=total, hollow=hollow, unread=unread)
+
+
+def _read(connection: Connection, features: Features, meets: Expression) -> dict[str, Array]:
+    """Read rows range by range, unless they must be numbered all together."""
+    if not _has_number(features.layer):
+        return read_arrays(connection, _select(features, meets), _TYPES)
+    pieces = [
+        read_gathered(
+            connection, _select(features, compose("{meets} AND {part}", meets=meets, part=part)), _TYPES
+        )
+        for _, part in block_ranges(connection, features.layer)
+    ]
+    if not pieces:
+        return read_arrays(connection, _select(features, compose("false")), _TYPES)
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in _TYPES}
+
+
+def _select(features: Features, where: Expression) -> Expression:
+    """Return a SELECT of the columns of _TYPES."""
+    return compose(
+        "SELECT s.ctid, s.xmin, {rank}, COALESCE(ST_XMin(box), 'NaN'), COALESCE(ST_YMin(box), 'NaN'),"
+        " COALESCE(ST_XMax(box), 'NaN'), COALESCE(ST_YMax(box), 'NaN'),"
+        " COALESCE(pg_column_size({shape}), 0) FROM {rows}"
+        " CROSS JOIN LATERAL (SELECT box3d({shape}) AS box OFFSET 0) AS b WHERE {where}",
+        rank=_rank(features.layer),
+        rows=features.rows("s"),
+        shape=features.layer.shape("s"),
+        where=where,
+    )
 
 
 def is_hollow(features: Features) -> Expression:
@@ -199,6 +220,10 @@ def _count(connection: Connection, features: Features, meets: Expression) -> tup
 def _rank(layer: Layer) -> Expression:
     """Return an integer that orders rows as their key does."""
     rank = layer.rank("s") or compose("s.ctid")
-    if layer.key is not None and layer.key.type == "integer":
+    if _has_number(layer):
         return compose("{rank}::bigint", rank=rank)
     return compose("row_number() OVER (ORDER BY {rank})", rank=rank)
+
+
+def _has_number(layer: Layer) -> bool:
+    return layer.key is not None and layer.key.type == "integer"
