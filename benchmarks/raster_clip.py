@@ -34,7 +34,7 @@ from geocrew.db import Connection
 RESULT = Path(__file__).parent / "results" / "raster_clip.json"
 VERTICES, TILE, SRID = 5_302, 512, 32633
 # The naive way takes minutes at three bands of 10,000 cells a side, and 6 GB.
-NAIVE_CELLS = 300_000_000
+NAIVE_CELLS = 100_000_000
 SAME = {
     "compress": "DEFLATE",
     "level": 1,

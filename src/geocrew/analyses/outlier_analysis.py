@@ -6,6 +6,7 @@ where MAD is 0 because more than half of the values are equal; these know no pla
 which finds values unlike those around them.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, LiteralString
 
@@ -173,6 +174,8 @@ def _score_values(
         context.progress(0.1, "measuring the spread of the values")
         values = read_values(connection, features, field)
         spread = _measure(values, params)
+        for warning in _warnings(params, values.usable().size):
+            context.log(warning, "warning")
         context.progress(0.3, "scoring the rows")
         if params.output_mode == "static":
             results, outliers = _measured_results(field, features, params, values, spread)
@@ -218,6 +221,16 @@ def _measure(values: Values, params: Params) -> Spread:
     if not spread.scale > 0:
         raise UserError(f"{where} is constant ({spread.centre:g}): no value is unlike the rest")
     return spread
+
+
+def _warnings(params: Params, n: int) -> Iterator[str]:
+    """Say where no value can be an outlier, whatever the values: one of n pulls the deviation along."""
+    most = (n - 1) / math.sqrt(n)
+    if params.method == "zscore" and params.threshold >= most:
+        yield (
+            f"of {n} values none can have a z-score beyond {most:.3g}, (n - 1) / √n, and threshold is"
+            f' {params.threshold:g}: nothing can be an outlier; method "mad" knows no such limit'
+        )
 
 
 def _moments(features: Features, field: DataField, params: Params) -> Expression:

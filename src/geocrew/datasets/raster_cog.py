@@ -135,7 +135,7 @@ def finish(
             flush(partial)
         partial.replace(target)
     except (OSError, ValueError, struct.error) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise TransientError(f"the raster cannot be written in {target.parent}: {error}") from error
     finally:

@@ -1,0 +1,66 @@
+"""Job types and parameters, to the letter: a body written for AR1 works here, and what it leaves out."""
+
+from typing import Any
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from geocrew import analyses
+
+REQUIRED = PydanticUndefined
+NEIGHBOURS = {
+    "neighbor_type": "distance",
+    "distance": None,
+    "distance_unit": "auto",
+    "k_neighbors": None,
+}
+VECTOR = {"output_mode": "static", "on_invalid": "repair"}
+# What each takes beside output_name and output_dataset_id, and what it is when it is left out.
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "hotspot_analysis": VECTOR
+    | NEIGHBOURS
+    | {"dataset_id": REQUIRED, "value_field": REQUIRED}
+    | {"correction": "none", "permutations": 0, "seed": 0},
+    "outlier_analysis": VECTOR
+    | NEIGHBOURS
+    | {"dataset_id": REQUIRED, "value_field": REQUIRED, "method": "zscore", "threshold": 2.0},
+    "hotspot_timeseries": VECTOR
+    | NEIGHBOURS
+    | {"dataset_id": REQUIRED, "value_field": REQUIRED, "time_field": REQUIRED}
+    | {"time_periods": None, "time_step": None, "location_field": None, "correction": "none"},
+    "raster_clip": {
+        "raster_dataset_id": REQUIRED,
+        "clip_geometry": REQUIRED,
+        "crop": True,
+        "all_touched": False,
+        "bands": None,
+        "nodata": None,
+    },
+}
+AR1 = {
+    "hotspot_analysis",
+    "outlier_analysis",
+    "nearest",
+    "nearest_analysis",
+    "dissolve",
+    "clip",
+    "raster_clip",
+    "create_view",
+    "erase_analysis",
+    "hotspot_timeseries",
+}
+
+
+@pytest.mark.parametrize("job_type", PARAMETERS)
+def test_names_and_defaults(job_type: str) -> None:
+    fields = analyses.find(job_type).params.model_fields
+    own = {name: field.default for name, field in fields.items() if not name.startswith("output_")}
+    own["output_mode"] = fields["output_mode"].default if "output_mode" in fields else None
+    expected = {"output_mode": None} | PARAMETERS[job_type]
+    assert own == expected
+    assert fields["output_name"].default is fields["output_dataset_id"].default is None
+
+
+def test_every_job_type_of_ar1_is_answered() -> None:
+    names = {name for each in analyses.load().values() for name in each.names}
+    assert names >= AR1
