@@ -164,7 +164,7 @@ def run(params: Params, context: Context) -> Product:
     with watched(layer):
         reached = 0.0
         if params.output_mode == "static" and params.on_invalid != "fail":
-            unchecked = take_unchecked(context.connection, layer)
+            unchecked = take_unchecked(context.connection, layer, context.staging)
             if unchecked is not None:
                 try:
                     return _run(params, context, layer, unchecked, (grouping, aggregates))

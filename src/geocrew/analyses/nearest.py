@@ -13,12 +13,13 @@ from geocrew.analyses.parts.nearest_output import COLUMNS, Geometry, pair_result
 from geocrew.analyses.parts.nearest_pairs import (
     Finder,
     Pairs,
+    failed_targets,
     list_unmatched,
     measure_pairs,
 )
 from geocrew.analyses.parts.nearest_sql import Search, pairs_select
 from geocrew.analyses.parts.nearest_tally import summary_of
-from geocrew.analyses.parts.nearest_targets import defined_targets
+from geocrew.analyses.parts.nearest_targets import are_stored_points, defined_targets
 from geocrew.analyses.parts.nearest_unit import unit_in_words
 from geocrew.analysis import Analysis, Context, Product, VectorParams, notes
 from geocrew.datasets.build import Staged, build
@@ -26,7 +27,7 @@ from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import Results, select_rows
-from geocrew.datasets.pairing import Side
+from geocrew.datasets.pairing import Side, has_shape_index
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
@@ -91,8 +92,9 @@ def check(params: Params, connection: Connection, user_id: int) -> Plan:
         same=params.source_dataset_id == params.target_dataset_id,
     )
     alignment = in_srid_of(connection, source, target)
-    unit = unit_in_words(connection, source, params.distance_unit)
-    return Plan(source, target, alignment, search, unit)
+    return Plan(
+        source, target, alignment, search, unit_in_words(connection, source, params.distance_unit)
+    )
 
 
 def run(params: Params, context: Context) -> Product:
@@ -121,16 +123,17 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
             _check_view(params, plan, nowhere)
             pairs = replace(finder, target=target).find()
         counts = _counts(params, connection, plan, source, target, pairs)
-        counts["targets"] |= _failed_targets(params, counts["targets"], nowhere)
+        counts["targets"] |= failed_targets(params.on_invalid, counts["targets"], nowhere)
         context.progress(0.7, "writing")
         static = _results(params, search, source, target, pairs, compose(""))
         staged, described = _build(params, context, plan, source, target, static)
+    indexed = are_stored_points(source, target) and has_shape_index(connection, plan.target)
     plain = params.output_mode == "static" and params.geometry == "source" and not params.keep_unmatched
     nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
     return Product(
         staged=staged,
         name=f"Nearest neighbours in {plan.source.dataset.name}" if search.same else nearest,
-        counts=counts | {"notes": _notes(params, source, target, len(nowhere))},
+        counts=counts | {"notes": _notes(params, source, target, len(nowhere), indexed)},
         described=described,
         summary=summary_of(source, pairs.tally) if plain else None,
     )
@@ -196,7 +199,7 @@ def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> 
     """Define the result as one SELECT of the original tables: what a view is."""
     first = replace(source, features=source.features.for_view(plan.source))
     second = replace(target, features=target.features.for_view(plan.target))
-    targets = defined_targets(second, plan.search.geographic)
+    targets = defined_targets(first, second, plan.search.geographic)
     pairs = compose("pairs AS ({select}) ", select=pairs_select(first, targets, plan.search))
     made = compose("") if targets.made is None else compose("{made}, ", made=targets.made)
     ctes = compose("WITH {made}{pairs}", made=made, pairs=pairs)
@@ -242,17 +245,7 @@ def _counts(
     }
 
 
-def _failed_targets(
-    params: Params, targets: dict[str, Any], nowhere: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Count the targets that cannot be transformed apart from those without a place."""
-    if not nowhere:
-        return {"failed": 0}
-    kind = "n_skipped" if params.on_invalid == "skip" else "n_empty"
-    return {kind: targets[kind] - len(nowhere), "failed": len(nowhere), "dropped": nowhere}
-
-
-def _notes(params: Params, source: Side, target: Side, nowhere: int) -> list[str]:
+def _notes(params: Params, source: Side, target: Side, nowhere: int, indexed: bool) -> list[str]:
     said = notes(source.features, params.output_mode)
     lost = target.features.lost - nowhere
     if lost:
@@ -262,7 +255,7 @@ def _notes(params: Params, source: Side, target: Side, nowhere: int) -> list[str
         said.append(f"{nowhere} targets have no place in SRID {srid} and match nothing")
     if target.features.geometry.linearises:
         said.append("curves of the targets were measured as short straight lines")
-    if params.output_mode == "view" and source.features.layer.geographic:
+    if params.output_mode == "view" and source.features.layer.geographic and not indexed:
         said.append(
             "in degrees the view compares each source with the box of every target whenever it is read:"
             ' for more than some thousands of each, output_mode "materialized_view" is the better choice'

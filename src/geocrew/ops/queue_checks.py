@@ -89,6 +89,7 @@ def check_leftovers(connection: Connection, settings: Settings) -> Iterator[Find
         yield Finding("leftovers", "warning", message, "any worker sweeps them: start one")
     if files:
         message = f"{len(files)} raster files that no dataset points to, e.g. {files[0]}"
-        yield Finding("leftovers", "warning", message, "remove them by hand")
+        advice = "any worker sweeps them: start one; by hand only those whose names lack the database"
+        yield Finding("leftovers", "warning", message, advice)
     if not (staged or files):
         yield Finding("leftovers", "ok", "none")

@@ -15,6 +15,7 @@ from pglast import ast, enums
 
 from geocrew.errors import InvalidParameters, UserError
 from geocrew.views import allowed
+from geocrew.views.amounts import find_excess
 from geocrew.views.parse import Refused, parse, write
 from geocrew.views.tables import Table
 
@@ -180,6 +181,8 @@ class _Walk:
         if name == "st_transform" and not _has_plain_srid(node):
             # PROJ opens the files that a definition in text names.
             self.refuse("st_transform takes a shape and the number of an SRID, as in 3857", place)
+        if (excess := find_excess(name, node.args or ())) is not None:
+            self.refuse(excess, place)
 
     def operator(self, names: Iterable[Node] | None, place: int) -> None:
         spelled = [each.sval for each in names or ()]

@@ -144,9 +144,33 @@ def test_targets_of_a_wrong_srid_are_an_error(connection: Connection) -> None:
         nearest(connection, source, target)
 
 
-def test_a_view_in_degrees_says_what_it_costs(connection: Connection) -> None:
-    source = add_table(connection, [(1, 0.0, "POINT(0 0)"), (2, 0.0, "POINT(1 0)")], srid=4326)
+@pytest.mark.parametrize(
+    ("shape", "indexed", "costly"),
+    [("POINT(1 0)", True, False), ("POINT(1 0)", False, True), ("LINESTRING(1 0, 2 0)", True, True)],
+)
+def test_a_view_in_degrees_says_what_it_costs(
+    connection: Connection, shape: str, indexed: bool, costly: bool
+) -> None:
+    """Points with an index are found by it; for all else each source is compared with all targets."""
+    source = add_table(connection, [(1, 0.0, "POINT(0 0)"), (2, 0.0, shape)], srid=4326)
+    if not indexed:
+        connection.execute("DROP INDEX places_geom_idx")
     run = nearest(connection, source, source, output_mode="view")
-    assert any(
-        "compares each source with the box of every target" in note for note in run.counts["notes"]
+    said = any(
+        "compares each source with the box of every target" in each for each in run.counts["notes"]
     )
+    assert said == costly
+
+
+def test_a_view_of_points_in_degrees_walks_the_index(connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE spots AS SELECT i AS id, ST_Point(i % 360 - 180, i * 7 % 180 - 90, 4326) AS geom"
+        " FROM generate_series(1, 5000) AS i;"
+        "CREATE INDEX by_place ON spots USING gist (geom); ANALYZE spots"
+    )
+    spots = add_dataset(connection, "spots", srid=4326)
+    run = nearest(connection, spots, spots, output_mode="view")
+    query = sql.SQL("EXPLAIN SELECT * FROM {}").format(run.relation)
+    plan = "\n".join(row[0] for row in connection.execute(query).fetchall())
+    assert "Index Cond: (geom && " in plan
+    assert "Order By: (geom <-> " in plan

@@ -144,6 +144,32 @@ def test_what_is_no_text_is_refused(query: str) -> None:
     assert reasons(query)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ST_Buffer(geom, population)",
+        "ST_Buffer(geom, 10, 1000)",
+        "ST_Buffer(geom, 10, 'quad_segs=1000 join=mitre mitre_limit=2.123456 side=left')",
+        "ST_MinimumBoundingCircle(geom)",
+        "ST_CurveToLine(geom, 32, 0, 1)",
+        "ST_HausdorffDistance(geom, geom, 0.25)",
+    ],
+)
+def test_small_amounts_are_accepted(call: str) -> None:
+    assert (
+        call.lower()
+        in accept(f"SELECT geom, {call} FROM spatial_data_1").text.replace("public.", "").lower()
+    )
+
+
+def test_an_amount_is_refused_with_what_may_be_there() -> None:
+    (problem,) = reasons("SELECT ST_Buffer(geom, 1, 'quad_segs=1001') AS geom FROM spatial_data_1")
+    assert problem == (
+        "query: st_buffer takes plain constants from argument 3 on, with no number above 1,000"
+        " or between 0 and 0.001: it can make much of little (at character 8)"
+    )
+
+
 def test_names_are_qualified() -> None:
     guarded = accept(
         "WITH x AS (SELECT * FROM spatial_data_2) SELECT spatial_data_2.name, abs(x.id), ST_Area(x.geom)"

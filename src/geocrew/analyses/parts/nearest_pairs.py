@@ -17,6 +17,7 @@ from geocrew.analyses.parts.nearest_tally import Points, Tally
 from geocrew.analyses.parts.nearest_targets import prepare_targets
 from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.compose import Expression, compose, identify
+from geocrew.datasets.features import OnInvalid
 from geocrew.datasets.pairing import Side
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
@@ -225,3 +226,13 @@ def list_unmatched(
     )
     rows = connection.execute(query).fetchall()
     return [{"id": key if isinstance(key, int) else str(key), "reason": why} for key, why in rows]
+
+
+def failed_targets(
+    on_invalid: OnInvalid, targets: dict[str, Any], nowhere: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Count the targets that cannot be transformed apart from those without a place."""
+    if not nowhere:
+        return {"failed": 0}
+    kind = "n_skipped" if on_invalid == "skip" else "n_empty"
+    return {kind: targets[kind] - len(nowhere), "failed": len(nowhere), "dropped": nowhere}

@@ -41,7 +41,8 @@ class Targets:
 
     `made` is a CTE that must precede the SELECT. `probe` reads planar shapes in the same way,
     where geographic ones have no index that could bound the reach; `spot` is a planar point of each with
-    such an index. `boxed`: the index on points as they are stored, in degrees, serves.
+    such an index. `boxed`: the index on points as they are stored, in degrees, serves, but for `strays`,
+    those beyond the bounds of degrees.
     `pieces` is a table of big planar shapes cut up (target, shape); distances to them are right to
     `noise`.
     """
@@ -54,6 +55,7 @@ class Targets:
     probe: "Targets | None" = None
     spot: Expression | None = None
     boxed: bool = False
+    strays: "Targets | None" = None
     pieces: Expression | None = None
     noise: float = 0.0
 
@@ -98,23 +100,30 @@ _ZONE: LiteralString = """
 _GEOGRAPHIC: LiteralString = """
     SELECT target, apart
     FROM (
-        SELECT {row} AS target, {apart} AS apart
-        FROM {rows} WHERE {indexed} && around.zone AND {usable} AND {other}
-        OFFSET 0
+        (
+            SELECT {row} AS target, {apart} AS apart
+            FROM {rows} WHERE {indexed} && around.zone AND {usable} AND {other}
+            OFFSET 0
+        )
+        {strays}
     ) AS close
     WHERE apart <= bound.reach
 """
+_STRAYS: LiteralString = "UNION ALL SELECT {row}, {apart} FROM {rows} WHERE {usable} AND {other}"
 # Points within the reach lie in a box of degrees, so the index on the points as they are stored serves.
 # A degree of latitude has 110,574 m at least, one of longitude 111,320 m by the cosine of the farthest
-# latitude on the way; near a pole, and where the box would cross the antimeridian, all longitudes count.
+# latitude on the way; near a pole, and where the box would cross the antimeridian, all longitudes count,
+# and all latitudes for a source beyond the bounds of degrees, which PostGIS takes for some other place.
 _BOX: LiteralString = """
     CROSS JOIN LATERAL (
         SELECT ST_MakeEnvelope(
-            CASE WHEN whole THEN -180 ELSE x - wide END, y - tall,
-            CASE WHEN whole THEN 180 ELSE x + wide END, y + tall, {srid}
+            CASE WHEN whole THEN -180 ELSE x - wide END, CASE WHEN stray THEN -90 ELSE y - tall END,
+            CASE WHEN whole THEN 180 ELSE x + wide END, CASE WHEN stray THEN 90 ELSE y + tall END,
+            {srid}
         ) AS zone
         FROM (
-            SELECT x, y, tall, wide, abs(y) + tall > 89 OR abs(x) + wide > 180 AS whole
+            SELECT x, y, tall, wide, abs(y) + tall > 89 OR abs(x) + wide > 180 AS whole,
+                abs(y) > 90 AS stray
             FROM (
                 SELECT x, y, tall, tall / cos(radians(LEAST(abs(y) + tall, 89))) AS wide
                 FROM (SELECT ST_X(a.near) AS x, ST_Y(a.near) AS y, bound.reach / 110500 AS tall) AS spot
@@ -230,6 +239,7 @@ def _search(source: Side, targets: Targets, search: Search) -> tuple[Expression,
             **whole,
             apart=compose(_APART, shape=targets.shape),
             indexed=probe.shape if targets.boxed else targets.shape,
+            strays=_NOTHING if targets.strays is None else _stray(targets.strays, source, search),
         )
     if targets.pieces is None:
         bounded = "true" if reach is None else "ST_DWithin(a.shape, {shape}, {reach})"
@@ -245,6 +255,11 @@ def _search(source: Side, targets: Targets, search: Search) -> tuple[Expression,
         whole=compose(_WHOLE, **whole, limit=search.limit) if reach is None else reach,
     )
     return steps, compose(_PIECES, **whole | pieces, reach=bounds["reach"])
+
+
+def _stray(strays: Targets, source: Side, search: Search) -> Expression:
+    apart = compose(_APART, shape=strays.shape)
+    return compose(_STRAYS, **_from(strays, source, search), apart=apart)
 
 
 def _near(source: Side, targets: Targets) -> Expression:
