@@ -4,13 +4,15 @@ One run makes a private PostGIS with a real worker and seeded points (70 % of th
 each case runs ours, the bare copy of its output (floor) and the peers in turn. A peer reads with
 psycopg, computes, writes by COPY and joins; every way ends with key, spatial index and ANALYZE.
 `--large` runs a million points instead, `--huge` ten million, ours alone and once; each has a result of
-its own.
+its own, written after each case, in which the cases that are not run again stay.
 
-    python -m benchmarks.statistics [--large | --huge] [--draws] [--repeats 3]
+    python -m benchmarks.statistics [--large | --huge] [--draws] [--repeats 3] [--only outliers …]
 """
 
 import argparse
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,19 +122,40 @@ def knn(shapes: gpd.GeoSeries) -> Graph:
     return Graph.build_knn(shapes, k=NEIGHBOURS)
 
 
-def compare_points(server: Server, size: int, repeats: int, draws: bool) -> list[Figure]:
+@dataclass(frozen=True)
+class Record:
+    """A result that grows: cases whose names have one of the words `only`, if there are any."""
+
+    path: Path
+    repeats: int
+    only: list[str]
+
+    def chosen(self, case: str) -> bool:
+        """Say whether a case is run."""
+        return not self.only or any(word in case for word in self.only)
+
+    def run(self, case: str, rows: int, ways: dict[str, Callable[[], Cost]]) -> None:
+        """Run a case and write what is known by now."""
+        if not self.chosen(case):
+            return
+        before = json.loads(self.path.read_text())["figures"] if self.path.exists() else []
+        figures = [Figure(**each) for each in before if (each["case"], each["rows_in"]) != (case, rows)]
+        figures += compare(case, rows, ways, self.repeats)
+        write(self.path, figures, self.repeats, "numpy", "numba", "esda", "libpysal", "psycopg")
+
+
+def compare_points(server: Server, size: int, record: Record, draws: bool) -> None:
     """Run every case of points at one size."""
     dataset, radius = fill(server, size), find_radius(make_points(size)[0])
     field = {"dataset_id": dataset, "value_field": "value"}
     nearest = field | {"neighbor_type": "knn", "k_neighbors": NEIGHBOURS}
-    figures: list[Figure] = []
 
     def run(case: str, job_type: str, params: dict[str, Any], **peers: Callable[[], Cost]) -> None:
         ways: dict[str, Callable[[], Cost]] = {
             "ours": lambda: server.run_job(job_type, params),
             "floor": server.run_floor,
         }
-        figures.extend(compare(case, size, ways | peers, repeats))
+        record.run(case, size, ways | peers)
         server.drop_made()
 
     def esda(weigh: Weigh, score: Score) -> Callable[[], Cost]:
@@ -157,15 +180,14 @@ def compare_points(server: Server, size: int, repeats: int, draws: bool) -> list
     moran = {} if size > 100_000 else {"esda": esda(knn, local_moran)}
     run("local moran", "outlier_analysis", nearest | {"method": "local_moran"}, **moran)
     empty(server, "points")
-    return figures
 
 
-def compare_squares(server: Server, side: int, repeats: int) -> list[Figure]:
+def compare_squares(server: Server, side: int, record: Record) -> None:
     """Run queen and rook contiguity on a square of squares."""
     server.execute(SQUARES.format(side=side), *finish("squares"))
     field = {"dataset_id": server.register("squares"), "value_field": "value"}
 
-    def run(rule: str) -> list[Figure]:
+    def run(rule: str) -> None:
         def weigh(shapes: gpd.GeoSeries) -> Graph:
             return Graph.build_contiguity(shapes, rook=rule == "rook")
 
@@ -174,25 +196,23 @@ def compare_squares(server: Server, side: int, repeats: int) -> list[Figure]:
             "floor": server.run_floor,
             "libpysal": lambda: server.run_peer(peer("squares", weigh, gi_star())),
         }
-        figures = compare(f"hotspot {rule}", side * side, ways, repeats)
+        record.run(f"hotspot {rule}", side * side, ways)
         server.drop_made()
-        return figures
 
-    figures = [*run("queen"), *run("rook")]
+    run("queen")
+    run("rook")
     empty(server, "squares")
-    return figures
 
 
-def run_huge(server: Server) -> list[Figure]:
+def run_huge(server: Server, record: Record) -> None:
     """Run ten million points once, ours alone."""
     server.execute(HUGE_POINTS, *finish("points"))
     params = {"dataset_id": server.register("points"), "value_field": "value"}
     params |= {"neighbor_type": "knn", "k_neighbors": NEIGHBOURS}
     ways = {"ours": lambda: server.run_job("hotspot_analysis", params), "floor": server.run_floor}
-    figures = compare("hotspot knn 8", HUGE, ways, 1)
+    record.run("hotspot knn 8", HUGE, ways)
     server.drop_made()
     empty(server, "points")
-    return figures
 
 
 def main() -> None:
@@ -205,25 +225,21 @@ def main() -> None:
         "--draws", action="store_true", help="esda's draws too, which compile for minutes"
     )
     parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+    parser.add_argument("--only", nargs="+", default=[], help="words of the cases to run")
+    given = parser.parse_args()
     points, values = make_points(500)
-    if arguments.draws:  # compiles, for all that is forked
+    if given.draws:  # compiles, for all that is forked
         gi_star(9)(values, knn(gpd.GeoSeries.from_xy(*points.T)))
-    name, repeats = "statistics", arguments.repeats
+    name = "statistics_huge" if given.huge else "statistics_large" if given.large else "statistics"
+    record = Record(RESULTS / f"{name}.json", 1 if given.huge else given.repeats, given.only)
     with served() as server:
-        figures: list[Figure] = []
-        if arguments.huge:
-            name, repeats = "statistics_huge", 1
-            figures += run_huge(server)
-        elif arguments.large:
-            name = "statistics_large"
-            figures += compare_points(server, LARGE, repeats, draws=False)
-        else:
-            for rows in (10_000, 100_000):
-                figures += compare_points(server, rows, repeats, arguments.draws)
-            for side in (100, 316):
-                figures += compare_squares(server, side, repeats)
-    write(RESULTS / f"{name}.json", figures, repeats, "numpy", "numba", "esda", "libpysal", "psycopg")
+        if given.huge:
+            run_huge(server, record)
+            return
+        for rows in (LARGE,) if given.large else (10_000, 100_000):
+            compare_points(server, rows, record, given.draws)
+        for side in () if given.large else (100, 316):
+            compare_squares(server, side, record)
 
 
 if __name__ == "__main__":

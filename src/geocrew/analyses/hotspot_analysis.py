@@ -95,7 +95,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     context.progress(0.0, "checking shapes")
     features = prepare(connection, layer, context.staging, params.on_invalid)
     context.progress(0.1, "reading")
-    rows = read_rows(connection, features, field)
+    rows = read_rows(connection, features, field, located=rule.contiguity is None)
     check_values(rule, rows, params.values_named, "hot spots")
     context.progress(0.2, "finding neighbours")
     rule = fit_rule(rule, connection, features, rows)

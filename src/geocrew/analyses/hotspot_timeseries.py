@@ -129,7 +129,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     labels = find_periods(connection, features, timing)
     timing = timing.fixed(labels)
     context.progress(0.15, "reading")
-    found = read_period_rows(connection, features, subject.field, timing, labels, subject.location)
+    found = _read(connection, features, replace(subject, timing=timing), labels)
     check_periods(connection, features, timing, labels, found.step)
     rows = found.inside()
     outside = len(found.row) - len(rows.row)
@@ -169,6 +169,21 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         counts=counts,
         described=described,
         summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
+    )
+
+
+def _read(
+    connection: Connection, features: Features, subject: Subject, labels: tuple[str, ...]
+) -> PeriodRows:
+    located = subject.rule.contiguity is None
+    return read_period_rows(
+        connection,
+        features,
+        subject.field,
+        subject.timing,
+        labels,
+        subject.location,
+        located=located,
     )
 
 

@@ -95,7 +95,7 @@ def build_local_moran(
     """
     connection = context.connection
     context.progress(0.1, "reading")
-    rows = read_rows(connection, features, field)
+    rows = read_rows(connection, features, field, located=rule.contiguity is None)
     check_values(rule, rows, where, "local Moran statistics")
     context.progress(0.2, "finding neighbours")
     rule = fit_rule(rule, connection, features, rows)

@@ -72,8 +72,10 @@ def read_period_rows(
     timing: Timing,
     labels: tuple[str, ...],
     location: Field | None,
+    *,
+    located: bool,
 ) -> PeriodRows:
-    """Read value, spot, period and place of each row that is kept."""
+    """Read value, spot, period and place of each row that is kept; `located` is that of `read_rows`."""
     rows, number = features.rows("s"), timing.number
     if number is None:
         rows = compose(
@@ -88,7 +90,7 @@ def read_period_rows(
     arrays = read_columns(
         connection,
         features.layer,
-        lambda within: select_arrays(features, field, rows, inner, more, within),
+        lambda within: select_arrays(features, field, rows, inner, more, within, located=located),
         _TYPES,
     )
     place = number_places(arrays.pop("place"), arrays.pop("twin"), arrays.pop("somewhere"))
