@@ -4,7 +4,10 @@ A coverage of polygons of 64 vertices, lakes of 64 that cut half of them, smalle
 ten times as many points and one clip polygon of 5,302 vertices are made from a seed. Every way writes a
 table with key, spatial index and statistics.
 
-    python -m benchmarks.overlay [--rows 10000 100000] [--repeats 3] [--only erase …] [--no-peers]
+    python -m benchmarks.overlay [--rows 10000 100000] [--repeats 3] [--only erase …] [--peers naive …]
+
+Cases that are not run keep the figures that they have. At 100 thousand rows one repeat of all takes ten
+minutes, most of it the tutorial's clip of a million points.
 """
 
 import argparse
@@ -23,6 +26,8 @@ from benchmarks.server import Cost, Server, count, finish, served
 from geocrew.db import Connection
 
 RESULT = Path(__file__).parent / "results" / "overlay.json"
+PACKAGES = ("numpy", "shapely", "geopandas", "duckdb", "psycopg")
+PEERS = ["naive", "geopandas", "duckdb"]
 SIDE = 10.0  # degrees
 
 
@@ -182,7 +187,7 @@ def run_duck(case: Case) -> Callable[[Connection], int]:
 
 
 def ways_of(
-    server: Server, case: Case, params: Mapping[str, Any], *, peers: bool
+    server: Server, case: Case, params: Mapping[str, Any], peers: list[str]
 ) -> dict[str, Callable[[], Cost]]:
     """Return what is to be compared: ours, the floor, then the peers."""
 
@@ -199,16 +204,16 @@ def ways_of(
         "ours": lambda: server.run_job(job_type, params),
         "floor": server.run_floor,
     }
-    if not peers:
-        return ways
-    ways["naive"] = lambda: server.run_sql("naive", f"CREATE TABLE naive AS {case.naive}")
-    ways["geopandas"] = peer(run_geopandas(case))
+    others: dict[str, Callable[[], Cost]] = {
+        "naive": lambda: server.run_sql("naive", f"CREATE TABLE naive AS {case.naive}"),
+        "geopandas": peer(run_geopandas(case)),
+    }
     if duck.is_there():
-        ways["duckdb"] = peer(run_duck(case))
-    return ways
+        others["duckdb"] = peer(run_duck(case))
+    return ways | {name: way for name, way in others.items() if name in peers}
 
 
-def measure(server: Server, rows: int, repeats: int, only: list[str], *, peers: bool) -> list[Figure]:
+def measure(server: Server, rows: int, repeats: int, only: list[str], peers: list[str]) -> list[Figure]:
     """Compare all cases with `rows` polygons, and ten times as many points."""
     clipper = make_blobs(1, 5302, SIDE / 4, 2)
     sites = shapely.points(np.random.default_rng(1).uniform(0, SIDE, (10 * rows, 2)))
@@ -232,7 +237,7 @@ def measure(server: Server, rows: int, repeats: int, only: list[str], *, peers: 
     figures: list[Figure] = []
     for case in CASES:
         if not only or case.name in only:
-            ways = ways_of(server, case, params[case.name], peers=peers)
+            ways = ways_of(server, case, params[case.name], peers)
             rows_in = count(server.connection, case.table)
             figures += compare(case.name, rows_in, ways, repeats)
             server.drop_made()
@@ -245,16 +250,21 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=[], choices=[case.name for case in CASES])
-    parser.add_argument("--no-peers", action="store_true", help="ours and the floor; writes nothing")
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS, help="none: writes nothing")
     given = parser.parse_args()
-    figures: list[Figure] = []
     with served() as server:
         for rows in given.rows:
-            figures += measure(server, rows, given.repeats, given.only, peers=not given.no_peers)
-            if not given.no_peers and not given.only:
-                write(
-                    RESULT, figures, given.repeats, "numpy", "shapely", "geopandas", "duckdb", "psycopg"
-                )
+            figures = measure(server, rows, given.repeats, given.only, given.peers)
+            if given.peers:
+                figures = kept(figures) + figures
+                write(RESULT, figures, given.repeats, *PACKAGES)
+
+
+def kept(figures: list[Figure]) -> list[Figure]:
+    """Return the figures of the last result whose cases are not among these."""
+    again = {(each.case, each.rows_in) for each in figures}
+    before = [Figure(**each) for each in json.loads(RESULT.read_text())["figures"]]
+    return [each for each in before if (each.case, each.rows_in) not in again]
 
 
 if __name__ == "__main__":

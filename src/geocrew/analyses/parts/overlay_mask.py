@@ -11,12 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 import shapely
 
-from geocrew.analyses.parts.overlay_rings import Shapes
+from geocrew.analyses.parts.overlay_rings import Shapes, to_rings
 from geocrew.analyses.parts.overlay_rows import around
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import Expression, compose
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
+from geocrew.kernels.box_places import ACROSS, DOUBTFUL, INSIDE, place_boxes
+from geocrew.kernels.ring_crossings import Rings
 
 _POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 # Up to this many vertices a polygon is compared with every row that it meets: 2 µs for each.
@@ -118,7 +120,7 @@ def split(mask: Mask, boxes: Floats) -> tuple[Shapes, list[tuple[int, int, Any]]
     return shapes, [
         (number, box, piece)
         for number in large.tolist()
-        for box, piece in _spread(shapes[number], boxes, range(len(boxes)))
+        for box, piece in _pieces(shapes[number], boxes)
     ]
 
 
@@ -142,6 +144,18 @@ def only_polygons(shape: Any) -> Any:
         return shape
     polygons = [part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2]
     return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)
+
+
+def _pieces(shape: Any, boxes: Floats) -> Iterator[tuple[int, Any]]:
+    """Yield the piece of a shape for each of the boxes that it meets, of whole ones without a cut."""
+    rings = Rings(*to_rings(np.array([shape], np.object_), turned=False))
+    alone = np.zeros(len(boxes), np.int64)
+    places = place_boxes(boxes, rings, np.arange(len(boxes)), alone)
+    for box in np.flatnonzero(places == INSIDE).tolist():
+        yield box, shapely.box(*enlarged(boxes[box]))
+    rest = np.flatnonzero((places == ACROSS) | (places == DOUBTFUL))
+    for at, piece in _spread(shape, boxes[rest], range(len(rest))):
+        yield int(rest[at]), piece
 
 
 def _spread(shape: Any, boxes: Floats, chosen: range) -> Iterator[tuple[int, Any]]:

@@ -104,10 +104,12 @@ class Workshop:
         if not len(numbers):
             return
         self._boxes.append(bound_polygons(polygons, chosen))
-        sizes = measure_ewkb(polygons, chosen, False)
+        geometry = self._features.geometry
+        multi = geometry.type == "MultiPolygon"
+        sizes = measure_ewkb(polygons, chosen, multi)
         heads = self._heads(numbers, sizes)
-        srid = self._features.geometry.srid
-        self._write(write_polygons(polygons, chosen, srid, False, heads, sizes).tobytes())
+        data = write_polygons(polygons, chosen, geometry.srid, multi, heads, sizes)
+        self._write(data.tobytes())
 
     def _heads(self, numbers: Ints, sizes: Ints) -> Array:
         """Return what comes before the shapes of rows (n,) in a binary COPY, uint8 (n, bytes)."""
