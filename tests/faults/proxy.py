@@ -57,10 +57,12 @@ class Proxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         self._writers.add(writer)
+        ends = [writer]
         try:
             await self._open.wait()
             there_reader, there_writer = await asyncio.open_unix_connection(self.target)
             self._writers.add(there_writer)
+            ends.append(there_writer)
             ways = (
                 self._pass(reader, there_writer, out=True),
                 self._pass(there_reader, writer, out=False),
@@ -68,8 +70,9 @@ class Proxy:
             await asyncio.gather(*ways)
         except (OSError, asyncio.CancelledError):
             pass
-        finally:
-            writer.close()
+        finally:  # a caller that was killed resets its end: the server has to hear of that too
+            for each in ends:
+                each.close()
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, out: bool
