@@ -4,13 +4,16 @@ Neighbours are never listed: a polygon finds them through what it shares, so mem
 whatever the number of neighbours.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.compiled import compiled
+from geocrew.kernels.ewkb import Polygons, read_polygons
 from geocrew.kernels.lag import Lag, from_fixed, to_fixed
 from geocrew.kernels.pace import OnProgress, run_in_pieces
 
@@ -25,6 +28,25 @@ class Outlines(NamedTuple):
     y: Floats
     offsets: Ints
     owners: Ints
+
+
+def outlines_of(shapes: Sequence[bytes], owners: Ints) -> Outlines:
+    """Take flat polygons, one or several a shape, from their EWKB; `owners` (n,) number the shapes."""
+    found = _read(shapes)
+    if unread := np.flatnonzero(np.diff(found.shapes) == 0).tolist():
+        parts = [shapely.get_parts(shapely.from_wkb(shapes[each])) for each in unread]
+        full = [shapely.multipolygons(each[~shapely.is_empty(each)]) for each in parts]
+        mended = dict(zip(unread, shapely.to_wkb(full, byte_order=1), strict=True))
+        found = _read([mended.get(each, shape) for each, shape in enumerate(shapes)])
+    rings = np.diff(found.polygons[found.shapes])
+    return Outlines(found.x, found.y, found.rings, np.repeat(owners, rings))
+
+
+def _read(shapes: Sequence[bytes]) -> Polygons:
+    """Read shapes; one that is empty, or has a part that is, comes without polygons."""
+    sizes = np.array([len(shape) for shape in shapes], np.int64)
+    stops = np.cumsum(sizes)
+    return read_polygons(np.frombuffer(b"".join(shapes), np.uint8), stops - sizes, stops)
 
 
 class Shared(NamedTuple):

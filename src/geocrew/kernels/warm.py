@@ -24,7 +24,6 @@ from geocrew.kernels.knn import knn_lag
 from geocrew.kernels.mann_kendall import level_out, mann_kendall
 from geocrew.kernels.neighbour_list import neighbour_list_lag
 from geocrew.kernels.permutation import Sums, permutation_p
-from geocrew.kernels.polygon_bytes import read_outlines
 from geocrew.kernels.ring_crossings import Rings, orient
 from geocrew.kernels.ring_overlay import overlay_rings
 from geocrew.kernels.space_time import find_patterns
@@ -51,7 +50,6 @@ def warm() -> None:
     mann_kendall(level_out(values, np.arange(0, 21, 5), 0.0), np.arange(0, 21, 5))
     squares = shapely.box(x[::2], 0, x[::2] + 1, 1)
     is_valid(squares)
-    read_outlines(b"".join(shapely.to_wkb(squares)), rank)
     outline(squares)
     east, north = np.array([0.0, 4.0, 4.0, 0.0, 0.0]), np.array([0.0, 0.0, 4.0, 4.0, 0.0])
     two = np.concatenate((east, east + 1)), np.concatenate((north, north + 1))

@@ -17,8 +17,7 @@ from geocrew.datasets.steady import steady
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Ints
-from geocrew.kernels.contiguity import Outlines
-from geocrew.kernels.polygon_bytes import read_outlines
+from geocrew.kernels.contiguity import Outlines, outlines_of
 from geocrew.kernels.reach import geodesic_reach, planar_reach
 
 
@@ -71,7 +70,7 @@ def _read_polygons(
         if (rows.version[at][owners] != versions[known]).any():
             raise features.changed()
         found += owners.size
-        pieces.append(read_outlines(b"".join(compress(shapes, known)), owners))
+        pieces.append(outlines_of(list(compress(shapes, known)), owners))
     if found != at.size:
         raise features.changed()
     return Polygons(contiguity, rows.rank[at], _join(pieces))
