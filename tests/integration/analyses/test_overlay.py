@@ -30,6 +30,7 @@ from geocrew.analyses.parts import overlay as overlay_module
 from geocrew.analyses.parts import overlay_cut, overlay_mask
 from geocrew.analyses.parts.overlay_ladder import Verdict, overlay_one
 from geocrew.db import Connection
+from geocrew.kernels.ring_overlay import Pieces
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -177,7 +178,13 @@ def test_what_geos_refuses_at_once_is_cut_row_by_row(
         refused.append(1)
         raise shapely.GEOSException("TopologyException: side location conflict")
 
-    monkeypatch.setattr(overlay_cut, "_cut_rings", lambda *_given: None)
+    def give_up(_operation: Any, _wholes: Any, _cutters: Any, rows: Any, *_given: Any) -> Pieces:
+        none, one = np.empty(0), np.zeros(1, np.int64)
+        return Pieces(
+            np.zeros(len(rows), np.int64), none, none, one, one, np.zeros(len(rows) + 1, np.int64)
+        )
+
+    monkeypatch.setattr(overlay_cut, "cut_rings", give_up)
     monkeypatch.setattr(overlay_cut, "_cut_plain", refuse)
     run = operation(connection, dataset, mask)
     assert refused

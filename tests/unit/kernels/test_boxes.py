@@ -85,6 +85,11 @@ def test_a_box_across_a_slanted_edge_whose_own_box_it_touches() -> None:
     assert place(boxes, slanted)[:, 0].tolist() == [APART, INSIDE, ACROSS]
 
 
+def test_a_box_that_is_touched_at_one_place_is_covered_still() -> None:
+    notched = np.array([shapely.Polygon([(-1, -1), (5, -1), (2, 1), (5, 3), (-1, 3)])], object)
+    assert place(np.array([[0.0, 0.0, 2.0, 2.0]]), notched)[0, 0] == DOUBTFUL
+
+
 @settings(max_examples=100, deadline=None)
 @given(seeds, st.integers(0, 40), st.integers(0, 12))
 def test_pairs_of_boxes_that_meet(seed: int, count: int, others: int) -> None:

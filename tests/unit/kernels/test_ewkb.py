@@ -82,6 +82,12 @@ def test_what_is_no_flat_polygon_has_none(text: str) -> None:
     assert polygons.polygons.tolist() == [0, 1, 4]
 
 
+def test_a_member_of_another_kind_than_the_whole_is_no_polygon() -> None:
+    ewkb = bytearray(shapely.to_wkb(shapely.from_wkt(FLAT[2])))
+    ewkb[13] |= 0x80  # of its first polygon: has Z
+    assert read([bytes(ewkb)]).shapes.tolist() == [0, 0]
+
+
 def test_the_other_byte_order_and_nothing_are_left_alone() -> None:
     shape = shapely.from_wkt(FLAT[0])
     polygons = read([shapely.to_wkb(shape, byte_order=0), b"", shapely.to_wkb(shape)])

@@ -1,5 +1,6 @@
 """Polygons cut at a glance: what is not given up is what GEOS says, and little is given up."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocrew.analyses.parts.overlay_rings import cut_rings, to_rings, to_shapes
+from geocrew.kernels.ring_crossings import sign, turn
 from geocrew.kernels.ring_overlay import CUT, GIVEN_UP, NOTHING, WHOLE
 
 seeds = st.integers(0, 2**32 - 1)
@@ -83,6 +85,10 @@ def test_on_a_grid_corners_and_edges_meet(operation: Any, corners: Any, slanted:
 BOX = shapely.box(0, 0, 4, 4)
 INNER, ACROSS = shapely.box(1, 1, 2, 2), shapely.box(1, -1, 2, 5)
 OVER = shapely.box(1.5, 1.5, 3, 3)
+SLANT = np.array([[0.8, 0.6], [-0.6, 0.8]])
+SLANTED = shapely.transform(BOX, lambda xy: xy @ SLANT)
+# Its edge surely crosses one of SLANTED, but where is not told by 1e-11 of its length.
+NEARLY_ALONG = shapely.Polygon([(-1, -1), (4 - 1e-13, -1), (4 + 1e-13, 5), (-1, 5)] @ SLANT)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +102,8 @@ OVER = shapely.box(1.5, 1.5, 3, 3)
         ("erase", BOX, [shapely.box(0, 1, 2, 2)], GIVEN_UP, None, 0),
         ("erase", BOX, [BOX], GIVEN_UP, None, 0),
         ("erase", BOX, [shapely.box(-1, -1, 3, 5), shapely.box(2, -2, 6, 6)], NOTHING, None, 0),
+        ("erase", SLANTED, [NEARLY_ALONG], GIVEN_UP, None, 0),
+        ("clip", SLANTED, [NEARLY_ALONG], GIVEN_UP, None, 0),
         ("clip", BOX, [INNER], CUT, 1, 1),
         ("clip", BOX, [shapely.difference(shapely.box(-1, -1, 9, 9), INNER)], CUT, 15, 2),
         ("clip", BOX, [shapely.box(-1, -1, 5, 5)], WHOLE, None, 0),
@@ -153,3 +161,20 @@ def test_many_rows_at_once_are_each_its_own() -> None:
 def test_too_much_is_left_to_geos() -> None:
     (one, other) = stars(1, 2, corners=6000)
     assert cut_one("erase", one, [other]) == (GIVEN_UP, None)
+
+
+@pytest.mark.parametrize(("scale", "off"), [(1.0, 0.0), (2.0**-535, 1e-3)])
+def test_a_sign_that_is_told_is_exact(scale: float, off: float) -> None:
+    """Corners on a line but for their last digits: in the small, products have but a few."""
+    rng = np.random.default_rng(3)
+    for _ in range(1000):
+        a, b = rng.uniform(0, 10, (2, 2))
+        c = a + rng.uniform() * (b - a) + rng.normal(0, 1, 2) * off
+        x, y = np.array([a, b, c]).T * scale
+        (ax, ay), (bx, by), (cx, cy) = (
+            (Fraction(float(east)), Fraction(float(north))) for east, north in zip(x, y, strict=True)
+        )
+        exact = (ax - cx) * (by - cy) - (ay - cy) * (bx - cx)
+        assert sign(*turn(x.copy(), y.copy(), 0, 2)) in (0, (exact > 0) - (exact < 0))
+    x, y = np.array([0.0, 4.0, 1.0]), np.array([0.0, 0.0, 1.0])
+    assert (sign(*turn(x, y, 0, 2)), sign(*turn(x, -y, 0, 2))) == (1, -1)

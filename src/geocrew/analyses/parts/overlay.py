@@ -6,7 +6,7 @@ where the edge of a polygon may cross them, cut: ST_Difference took 2.5 times th
 here and 20 times that of `kernels.ring_overlay`, and ST_IsValid ten times that of `kernels.validity`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -17,7 +17,7 @@ from geocrew.analyses.parts.block_ranges import next_size
 from geocrew.analyses.parts.overlay_check import Invalid, check_shapes
 from geocrew.analyses.parts.overlay_cut import cut_polygons, cut_rows
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
-from geocrew.analyses.parts.overlay_mask import Mask
+from geocrew.analyses.parts.overlay_mask import Mask, Near, split
 from geocrew.analyses.parts.overlay_pairs import Cutters, find_cutters
 from geocrew.analyses.parts.overlay_rings import Shapes, as_polygons
 from geocrew.analyses.parts.overlay_rows import Chunks, Rows, gather
@@ -31,6 +31,8 @@ from geocrew.kernels.valid_polygons import find_valid
 # Polygons are read for this many rows at a time: a number of its own, for where a large one is cut moves
 # the last digits of a crossing, which must not depend on the clock.
 _GROUP_ROWS = 3_000
+# Pairs of a row and a polygon that are held at once, 100 bytes each if all of their boxes meet.
+_MOST_PAIRS = 2_000_000
 # What is read at once: rows as the clock tells, and no more than this of memory.
 _FIRST_ROWS = 500
 _MOST_BYTES = 32_000_000
@@ -63,8 +65,10 @@ def overlay(
     task = _Task(operation, workshop, rows, on_invalid, show)
     task.do_strays(np.flatnonzero(~rows.somewhere), mask)
     for group in chunks.groups(_GROUP_ROWS):
-        numbers, cutters = task.undecided(chunks, group, mask)
-        task.do(numbers, cutters, chunks.starts[group.stop] / len(somewhere))
+        near = split(mask, chunks.boxes[group.start : group.stop])
+        for part in parts_of(chunks, group, len(near.shapes)):
+            numbers, cutters = task.undecided(chunks, group, part, near)
+            task.do(numbers, cutters, part.stop / len(somewhere))
     return Overlaid(task.verdicts, task.mended, task.invalid)
 
 
@@ -86,16 +90,16 @@ class _Task:
     def __post_init__(self) -> None:
         self.verdicts = np.full(len(self.rows.row), Verdict.PENDING, np.int16)
 
-    def undecided(self, chunks: Chunks, group: range, mask: Mask) -> tuple[Ints, Cutters]:
-        """Drop rows of a group by their boxes alone; return the others with what cuts them.
+    def undecided(self, chunks: Chunks, group: range, part: range, near: Near) -> tuple[Ints, Cutters]:
+        """Drop rows of a part of a group by their boxes alone; return the others with what cuts them.
 
         A row that nothing cuts stays as it is if only its shape is valid.
         """
-        first, stop = chunks.starts[group.start], chunks.starts[group.stop]
-        numbers = chunks.rows[first:stop]
-        chunk = np.repeat(np.arange(len(group)), np.diff(chunks.starts[group.start : group.stop + 1]))
+        numbers = chunks.rows[part.start : part.stop]
+        starts = chunks.starts[group.start : group.stop]
+        chunk = np.searchsorted(starts, np.arange(part.start, part.stop), "right") - 1
         boxes = chunks.boxes[group.start : group.stop]
-        cutters, inside = find_cutters(mask, self.rows.bounds[numbers], boxes, chunk)
+        cutters, inside = find_cutters(near, self.rows.bounds[numbers], boxes, chunk)
         met = cutters.counts > 0
         gone = ~met if self.operation == "clip" else inside
         self.verdicts[numbers[gone]] = Verdict.OUTSIDE
@@ -128,7 +132,7 @@ class _Task:
             self.verdicts[chosen] = verdicts
             if len(found):
                 boxes = shapely.bounds(shapes[found])
-                cutters, _ = find_cutters(mask, boxes, boxes, np.arange(len(found)))
+                cutters, _ = find_cutters(split(mask, boxes), boxes, boxes, np.arange(len(found)))
                 if self.operation == "clip":
                     self.verdicts[chosen[found[cutters.counts == 0]]] = Verdict.OUTSIDE
                     met = np.flatnonzero(cutters.counts > 0)
@@ -176,6 +180,14 @@ class _Task:
         self.workshop.write_whole(numbers[kept & ~mended])
         new = (verdicts == Verdict.CUT) | (kept & mended)
         self.workshop.write_cut(numbers[new], pieces[new])
+
+
+def parts_of(chunks: Chunks, group: range, polygons: int) -> Iterator[range]:
+    """Yield the places of a group's rows in parts that make a bounded number of pairs with polygons."""
+    first, stop = (int(chunks.starts[each]) for each in (group.start, group.stop))
+    size = max(1, _MOST_PAIRS // max(1, polygons))
+    for start in range(first, stop, size):
+        yield range(start, min(stop, start + size))
 
 
 def block_of(weights: Ints, size: int) -> int:

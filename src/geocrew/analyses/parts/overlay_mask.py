@@ -6,7 +6,7 @@ in a process that can be killed.
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import shapely
@@ -107,8 +107,15 @@ def _meeting(boxes: Floats, box: Floats) -> Array:
     return np.asarray((boxes[:, :2] <= box[2:]).all(axis=1) & (boxes[:, 2:] >= box[:2]).all(axis=1))
 
 
-def split(mask: Mask, boxes: Floats) -> tuple[Shapes, list[tuple[int, int, Any]]]:
-    """Return the polygons near boxes (n, 4), and for the large ones, by number, box and piece there.
+class Near(NamedTuple):
+    """Polygons near boxes; of the large ones number, box and piece there, in the order of numbers."""
+
+    shapes: Shapes
+    pieces: list[tuple[int, int, Any]]
+
+
+def split(mask: Mask, boxes: Floats) -> Near:
+    """Return the polygons near boxes (n, 4), the large ones by pieces.
 
     Boxes that follow each other should lie together. A polygon that comes twice is one.
     """
@@ -117,11 +124,12 @@ def split(mask: Mask, boxes: Floats) -> tuple[Shapes, list[tuple[int, int, Any]]
         shapes[number] = only_polygons(shapes[number])
     shapes = shapes[~shapely.is_empty(shapes)]
     large = np.flatnonzero(shapely.get_num_coordinates(shapes) > _SMALL)
-    return shapes, [
+    pieces = [
         (number, box, piece)
         for number in large.tolist()
         for box, piece in _pieces(shapes[number], boxes)
     ]
+    return Near(shapes, pieces)
 
 
 def unite(pieces: Shapes, box: Floats) -> Any:

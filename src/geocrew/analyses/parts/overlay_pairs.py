@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from geocrew.analyses.parts.overlay_mask import Mask, split
+from geocrew.analyses.parts.overlay_mask import Near
 from geocrew.analyses.parts.overlay_rings import Ragged, Shapes, to_rings
 from geocrew.datasets.arrays import Array
 from geocrew.kernels.arrays import Floats, Ints
@@ -48,12 +48,12 @@ class Cutters(NamedTuple):
         return self._replace(chosen=self.chosen[pairs], starts=np.concatenate(([0], np.cumsum(counts))))
 
 
-def find_cutters(mask: Mask, boxes: Floats, chunks: Floats, chunk: Ints) -> tuple[Cutters, Array]:
+def find_cutters(near: Near, boxes: Floats, chunks: Floats, chunk: Ints) -> tuple[Cutters, Array]:
     """Return what cuts rows in boxes (n, 4), and which of the boxes are inside one of the polygons.
 
-    Row i is of chunk `chunk[i]`; `chunks` (c, 4) are around theirs, and lie together in their order.
+    Row i is of chunk `chunk[i]`; `chunks` (c, 4) are around theirs, and `near` is near those.
     """
-    shapes, pieces = split(mask, chunks)
+    shapes, pieces = near
     row, polygon = _meet(shapes, pieces, boxes, chunk, chunks)
     cutters = np.concatenate((shapes, np.array([piece for *_, piece in pieces] or (), np.object_)))
     starts = np.searchsorted(row, np.arange(len(boxes) + 1))
