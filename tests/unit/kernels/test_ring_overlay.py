@@ -85,6 +85,10 @@ def test_on_a_grid_corners_and_edges_meet(operation: Any, corners: Any, slanted:
 BOX = shapely.box(0, 0, 4, 4)
 INNER, ACROSS = shapely.box(1, 1, 2, 2), shapely.box(1, -1, 2, 5)
 OVER = shapely.box(1.5, 1.5, 3, 3)
+# An island in a hole: what is cut out of it is a hole of the island's, not of what is around.
+NESTED = shapely.MultiPolygon(
+    [shapely.box(0, 0, 10, 10) - shapely.box(2, 2, 8, 8), shapely.box(3, 3, 7, 7)]
+)
 SLANT = np.array([[0.8, 0.6], [-0.6, 0.8]])
 SLANTED = shapely.transform(BOX, lambda xy: xy @ SLANT)
 # Its edge surely crosses one of SLANTED, but where is not told by 1e-11 of its length.
@@ -101,6 +105,7 @@ NEARLY_ALONG = shapely.Polygon([(-1, -1), (4 - 1e-13, -1), (4 + 1e-13, 5), (-1, 
         ("erase", BOX, [shapely.box(5, 5, 6, 6)], WHOLE, None, 0),
         ("erase", BOX, [shapely.box(0, 1, 2, 2)], GIVEN_UP, None, 0),
         ("erase", BOX, [BOX], GIVEN_UP, None, 0),
+        ("erase", NESTED, [shapely.box(4, 4, 5, 5)], CUT, 79, 4),
         ("erase", BOX, [shapely.box(-1, -1, 3, 5), shapely.box(2, -2, 6, 6)], NOTHING, None, 0),
         ("erase", SLANTED, [NEARLY_ALONG], GIVEN_UP, None, 0),
         ("clip", SLANTED, [NEARLY_ALONG], GIVEN_UP, None, 0),
