@@ -150,7 +150,10 @@ def test_log_is_bounded(connection: Connection, workers: Workers) -> None:
         ('{"dataset_id": 99, "value_field": "x", "distance": 1}', "dataset 99 does not exist"),
         (
             '{"dataset_id": 1, "value_feild": "x", "distance": -1}',
-            'value_field is required; unknown parameter "value_feild"; did you mean "value_field"?',
+            (
+                "value_field is required; distance should be greater than 0, not -1;"
+                ' unknown parameter "value_feild"; did you mean "value_field"?'
+            ),
         ),
     ],
 )
