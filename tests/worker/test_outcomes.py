@@ -171,7 +171,9 @@ def test_bad_rows_fail_clearly(connection: Connection, workers: Workers, params:
 
 
 def test_unknown_job_type_is_rejected_with_the_choices(connection: Connection, workers: Workers) -> None:
-    workers.start()
+    """Unknown is what no worker's build knows: another type waits for a worker, however long."""
+    workers.start("play")
+    others = produce.enqueue(connection, "clip", {})
     job_id = produce.enqueue(connection, "hotspot", {})
     connection.execute("UPDATE background_jobs SET created_at = now() - interval '1 minute'")
     job = final(connection, job_id)
@@ -180,3 +182,4 @@ def test_unknown_job_type_is_rejected_with_the_choices(connection: Connection, w
     assert (
         job.error_message == f'unknown job_type "hotspot"; known: {", ".join(sorted([*known, "play"]))}'
     )
+    assert observe.get(connection, others).status == "queued"

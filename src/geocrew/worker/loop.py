@@ -48,10 +48,14 @@ class Agenda:
 
 @dataclass
 class Worker:
-    """One worker: at most `concurrency` jobs at once of `job_types` (aliases among them)."""
+    """One worker: at most `concurrency` jobs at once of `job_types` (aliases among them).
+
+    `known_types` are all that this build knows: jobs of another one's types are not unknown to it.
+    """
 
     url: str
     job_types: Sequence[str]
+    known_types: Sequence[str]
     concurrency: int
     settings: Settings
     stop: StopRequest
@@ -136,7 +140,7 @@ class Worker:
 
     def _greet(self, connection: Connection) -> None:
         if not self.agenda.greeted:
-            presence.register_types(connection, self.job_types)
+            presence.register_types(connection, self.known_types)
             presence.announce(connection, self._presence())
             self.agenda.greeted = True
             self.notifier.ready()

@@ -34,11 +34,11 @@ def serve(
     from geocrew import analyses  # noqa: PLC0415 (after preload has tamed numpy's threads)
     from geocrew.worker.loop import Worker  # noqa: PLC0415 (as above)
 
-    chosen = [analyses.find(each) for each in job_types] or list(analyses.load().values())
-    names = [name for analysis in chosen for name in analysis.names]
+    known = [name for analysis in analyses.load().values() for name in analysis.names]
+    chosen = [name for each in job_types for name in analyses.find(each).names] or known
     with StopRequest() as stop:
         _check_schema(url)
-        Worker(url, names, concurrency, settings, stop, notifier).run()
+        Worker(url, chosen, known, concurrency, settings, stop, notifier).run()
 
 
 def _check_schema(url: str) -> None:
