@@ -110,6 +110,7 @@ NEARLY_ALONG = shapely.Polygon([(-1, -1), (4 - 1e-13, -1), (4 + 1e-13, 5), (-1, 
         ("erase", SLANTED, [NEARLY_ALONG], GIVEN_UP, None, 0),
         ("clip", SLANTED, [NEARLY_ALONG], GIVEN_UP, None, 0),
         ("clip", BOX, [INNER], CUT, 1, 1),
+        ("clip", NESTED, [shapely.box(2.5, 2.5, 7.5, 7.5)], CUT, 16, 1),
         ("clip", BOX, [shapely.difference(shapely.box(-1, -1, 9, 9), INNER)], CUT, 15, 2),
         ("clip", BOX, [shapely.box(-1, -1, 5, 5)], WHOLE, None, 0),
         ("clip", BOX, [shapely.box(5, 5, 6, 6)], NOTHING, None, 0),
@@ -121,6 +122,9 @@ def test_by_hand(operation: Any, whole: Any, cutters: Any, status: int, area: An
     assert found == status
     if area is not None:
         assert made.area == pytest.approx(area)
+        for part in shapely.get_parts(made):  # turned as GEOS turns what it cuts
+            assert not part.exterior.is_ccw
+            assert all(hole.is_ccw for hole in part.interiors)
         assert count_rings(made) == rings
         assert made.is_valid
 
