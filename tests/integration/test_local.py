@@ -13,6 +13,7 @@ from geocrew import db, local
 from geocrew.errors import ConfigurationError
 from geocrew.local import programs
 from geocrew.local.account import find_account
+from geocrew.local.directories import prepare
 from geocrew.local.places import find_places
 from geocrew.local.processes import list_processes
 
@@ -182,6 +183,16 @@ def test_a_killed_server_starts_again_though_its_backend_computes_on(own_cluster
     assert ask(own_cluster.start(), "SELECT 1") == [(1,)]
     assert orphan not in list_processes(places, find_account())
     busy.close()
+
+
+def test_a_directory_that_another_start_makes_first(
+    cluster_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was there when this start looked; all is there when it makes it."""
+    cluster_directory.mkdir(mode=0o755, exist_ok=True)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    prepare(find_places(cluster_directory), find_account())
+    assert (cluster_directory.stat().st_mode & 0o777) == 0o755
 
 
 def test_two_starts_at_once_make_one_cluster(cluster_directory: Path) -> None:

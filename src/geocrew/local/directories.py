@@ -4,7 +4,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from geocrew.errors import ConfigurationError
@@ -85,5 +85,6 @@ def _make_root(root: Path, account: Account) -> None:
         return
     for path in (*reversed(root.parents), root):
         if not path.exists():
-            path.mkdir()
-            path.chmod(0o755)
+            with suppress(FileExistsError):  # another start was first, and opens what it has made
+                path.mkdir()
+                path.chmod(0o755)
