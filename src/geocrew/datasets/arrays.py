@@ -88,6 +88,18 @@ def read_parts(
     return {name: np.concatenate(each) for name, each in pieces.items()}
 
 
+def split_addresses(addresses: Array) -> tuple[Array, Array]:
+    """Return the block, and the place in it, of row addresses (n,)."""
+    parts = np.ascontiguousarray(addresses).view([("block", ">u4"), ("place", ">u2")])
+    return parts["block"].astype(np.int64), parts["place"].astype(np.int64)
+
+
+def number_addresses(addresses: Array) -> Array:
+    """Return row addresses (n,) as integers in their order."""
+    block, place = split_addresses(addresses)
+    return block << 16 | place
+
+
 def write_bytes(
     connection: Connection, table: sql.Composable, columns: tuple[str, ...], rows: bytes
 ) -> None:

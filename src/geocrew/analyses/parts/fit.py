@@ -10,7 +10,7 @@ from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.contiguity import Contiguity, Polygons, check_polygons
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.rows import Rows
-from geocrew.datasets.arrays import Array
+from geocrew.datasets.arrays import Array, number_addresses
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.steady import steady
@@ -59,8 +59,8 @@ def _read_polygons(
     """Read the outlines of the rows that take part; raises SourceChanged where they are others now."""
     at = np.flatnonzero(rows.takes_part)
     at = at[np.argsort(rows.rank[at], kind="stable")]
-    by_address = np.argsort(_numbers(rows.row[at]))
-    addresses = _numbers(rows.row[at])[by_address]
+    by_address = np.argsort(number_addresses(rows.row[at]))
+    addresses = number_addresses(rows.row[at])[by_address]
     pieces: list[Outlines] = []
     found = 0
     for those, versions, shapes in _fetch(connection, features):
@@ -74,13 +74,6 @@ def _read_polygons(
     if found != at.size:
         raise features.changed()
     return Polygons(contiguity, rows.rank[at], _join(pieces))
-
-
-def _numbers(addresses: Array) -> Ints:
-    """Return row addresses (block, line) as sortable numbers."""
-    split = np.ascontiguousarray(addresses).view([("block", ">u4"), ("line", ">u2")])
-    numbers: Ints = split["block"].astype(np.int64) << 16 | split["line"]
-    return numbers
 
 
 def _fetch(connection: Connection, features: Features) -> Iterator[tuple[Ints, Array, list[bytes]]]:
@@ -103,7 +96,7 @@ def _fetch(connection: Connection, features: Features) -> Iterator[tuple[Ints, A
 
 def _unpack(fetched: list[tuple[bytes, bytes, bytes]]) -> tuple[Ints, Array, list[bytes]]:
     return (
-        _numbers(np.frombuffer(b"".join([row for row, _, _ in fetched]), "V6")),
+        number_addresses(np.frombuffer(b"".join([row for row, _, _ in fetched]), "V6")),
         np.frombuffer(b"".join([version for _, version, _ in fetched]), "V4"),
         [shape for _, _, shape in fetched],
     )

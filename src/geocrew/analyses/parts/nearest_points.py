@@ -11,7 +11,7 @@ import numpy as np
 from geocrew.analyses.parts.block_ranges import block_ranges
 from geocrew.analyses.parts.nearest_sql import Search
 from geocrew.analyses.parts.nearest_tally import PairRows, Points, Tally, take_tally
-from geocrew.datasets.arrays import Array, ArrayType, read_parts, write_arrays
+from geocrew.datasets.arrays import Array, ArrayType, number_addresses, read_parts, write_arrays
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.pairing import Side
 from geocrew.db import Connection
@@ -179,8 +179,5 @@ def _select(side: Side, part: Expression) -> Expression:
 
 
 def _numbers(names: Array) -> Ints:
-    """Return integers in the order of keys, or of row addresses (block and place in it)."""
-    if names.dtype.kind == "i":
-        return names.astype(np.int64)
-    parts = names.view([("block", ">u4"), ("place", ">u2")])
-    return np.asarray(parts["block"].astype(np.int64) << 16 | parts["place"])
+    """Return integers in the order of keys, or of row addresses."""
+    return names.astype(np.int64) if names.dtype.kind == "i" else number_addresses(names)

@@ -11,7 +11,7 @@ import shapely
 from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import Rows, around
 from geocrew.analyses.parts.overlay_sql import straight_shape
-from geocrew.datasets.arrays import Array, ArrayType, write_arrays, write_bytes
+from geocrew.datasets.arrays import Array, ArrayType, split_addresses, write_arrays, write_bytes
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.gathered import GatheredType, read_gathered
@@ -178,9 +178,4 @@ def fetching(connection: Connection) -> Iterator[None]:
 
 def addresses(rows: Rows, numbers: Ints) -> str:
     """Return the addresses of some rows as the text of a tid[]."""
-    parts = rows.row[numbers].view([("block", ">u4"), ("place", ">u2")])
-    return (
-        write_addresses(parts["block"].astype(np.int64), parts["place"].astype(np.int64))
-        .tobytes()
-        .decode()
-    )
+    return write_addresses(*split_addresses(rows.row[numbers])).tobytes().decode()
