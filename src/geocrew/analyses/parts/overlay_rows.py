@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from geocrew.analyses.parts.block_ranges import block_ranges
-from geocrew.datasets.arrays import Array, ArrayType, read_arrays
+from geocrew.datasets.arrays import Array, ArrayType, read_arrays, read_parts
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
-from geocrew.datasets.gathered import read_gathered
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.steady import steady
 from geocrew.db import Connection
@@ -115,23 +114,20 @@ def _read(connection: Connection, features: Features, meets: Expression) -> dict
     """Read rows range by range, unless they must be numbered all together."""
     if not _has_number(features.layer):
         return read_arrays(connection, _select(features, meets), _TYPES)
-    pieces = [
-        read_gathered(
-            connection, _select(features, compose("{meets} AND {part}", meets=meets, part=part)), _TYPES
-        )
+    parts = (
+        _select(features, compose("{meets} AND {part}", meets=meets, part=part))
         for _, part in block_ranges(connection, features.layer)
-    ]
-    if not pieces:
-        return read_arrays(connection, _select(features, compose("false")), _TYPES)
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in _TYPES}
+    )
+    return read_parts(connection, parts, _TYPES)
 
 
 def _select(features: Features, where: Expression) -> Expression:
     """Return a SELECT of the columns of _TYPES."""
     return compose(
-        "SELECT s.ctid, s.xmin, {rank}, COALESCE(ST_XMin(box), 'NaN'), COALESCE(ST_YMin(box), 'NaN'),"
-        " COALESCE(ST_XMax(box), 'NaN'), COALESCE(ST_YMax(box), 'NaN'),"
-        " COALESCE(pg_column_size({shape}), 0) FROM {rows}"
+        "SELECT s.ctid AS row, s.xmin AS version, {rank} AS rank,"
+        " COALESCE(ST_XMin(box), 'NaN') AS xmin, COALESCE(ST_YMin(box), 'NaN') AS ymin,"
+        " COALESCE(ST_XMax(box), 'NaN') AS xmax, COALESCE(ST_YMax(box), 'NaN') AS ymax,"
+        " COALESCE(pg_column_size({shape}), 0) AS weight FROM {rows}"
         " CROSS JOIN LATERAL (SELECT box3d({shape}) AS box OFFSET 0) AS b WHERE {where}",
         rank=_rank(features.layer),
         rows=features.rows("s"),
