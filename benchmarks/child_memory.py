@@ -1,10 +1,11 @@
 """What the child of a job holds by itself, beside what it shares with its worker."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.measure import sampled
 
 
 @dataclass
@@ -20,26 +21,20 @@ class Memory:
 
 @contextmanager
 def watched(worker: int, case: str, rows_in: int) -> Iterator[Memory]:
-    """Sample a worker and its one child 50 times a second."""
-    seen, over = Memory(case, rows_in, round(_look(worker)[0], 1)), threading.Event()
+    """Sample a worker and its one child."""
+    seen = Memory(case, rows_in, round(_look(worker)[0], 1))
 
-    def sample() -> None:
-        while not over.wait(0.02):
-            _, own_share = _look(worker)
-            for child in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
-                held, share = _look(int(child))
-                # Of a page of both, each has half in its share.
-                seen.child_mb = max(seen.child_mb, held - 2 * (held - share))
-                seen.both_mb = max(seen.both_mb, own_share + share)
+    def look() -> None:
+        _, own_share = _look(worker)
+        for child in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
+            held, share = _look(int(child))
+            # Of a page of both, each has half in its share.
+            seen.child_mb = max(seen.child_mb, held - 2 * (held - share))
+            seen.both_mb = max(seen.both_mb, own_share + share)
 
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    try:
+    with sampled(look):
         yield seen
-    finally:
-        over.set()
-        sampler.join()
-        seen.child_mb, seen.both_mb = round(seen.child_mb, 1), round(seen.both_mb, 1)
+    seen.child_mb, seen.both_mb = round(seen.child_mb, 1), round(seen.both_mb, 1)
 
 
 def _look(pid: int) -> tuple[float, float]:

@@ -5,7 +5,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +40,24 @@ def measure(call: Callable[[], object]) -> Cost:
     wall, cpu = perf_counter(), process_time()
     call()
     return Cost(process_time() - cpu, perf_counter() - wall, peak_mb(), base)
+
+
+@contextmanager
+def sampled(look: Callable[[], object]) -> Iterator[None]:
+    """Call `look` 50 times a second, in a thread of its own, while the block runs."""
+    over = threading.Event()
+
+    def sample() -> None:
+        while not over.wait(0.02):
+            look()
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sampler.join()
 
 
 def peak_mb() -> float:

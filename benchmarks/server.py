@@ -20,6 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.measure import sampled
 from psycopg import sql
 
 from geocrew import db, local
@@ -228,23 +229,17 @@ class _Seen:
 
 @contextmanager
 def _watch(postmaster: int, client: int, counted: str = _ONCE) -> Iterator[_Seen]:
-    """Sample memory 50 times a second; CPU is exact: a parent keeps what its dead children used."""
-    seen, over = _Seen(), threading.Event()
+    """Sample memory; CPU is exact: a parent keeps what its dead children used."""
+    seen = _Seen()
 
-    def sample() -> None:
-        while not over.wait(0.02):
-            seen.client_mb = max(seen.client_mb, anonymous_mb(client, counted))
-            seen.server_mb = max(seen.server_mb, anonymous_mb(postmaster))
+    def look() -> None:
+        seen.client_mb = max(seen.client_mb, anonymous_mb(client, counted))
+        seen.server_mb = max(seen.server_mb, anonymous_mb(postmaster))
 
     before = tree_cpu(postmaster) + tree_cpu(client)
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    try:
+    with sampled(look):
         yield seen
-    finally:
-        over.set()
-        sampler.join()
-        seen.cpu = tree_cpu(postmaster) + tree_cpu(client) - before
+    seen.cpu = tree_cpu(postmaster) + tree_cpu(client) - before
 
 
 def tree_cpu(pid: int) -> float:
