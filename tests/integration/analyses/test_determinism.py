@@ -45,6 +45,11 @@ def bits(result: Run, *fields: str) -> list[tuple[Any, ...]]:
     return result.context.connection.execute(query).fetchall()
 
 
+def scores(result: Run, *fields: str) -> dict[str, tuple[Any, ...]]:
+    """Return the fields of all rows by what names them in the source."""
+    return {str(row["source_id"]): tuple(row[field] for field in fields) for row in result.rows()}
+
+
 SHUFFLES: list[LiteralString] = [
     """CREATE TABLE copy AS SELECT * FROM grid ORDER BY id;
     DROP TABLE grid; ALTER TABLE copy RENAME TO grid""",
@@ -70,6 +75,40 @@ def test_order_of_rows(
     before = bits(run(connection, job_type, source, **params), *FIELDS[job_type])
     connection.execute(shuffle)
     assert bits(run(connection, job_type, source, **params), *FIELDS[job_type]) == before
+
+
+NUMBERED = {"hotspot_analysis": ("gi_z", "neighbors"), "outlier_analysis": ("moran_i", "moran_z")}
+
+
+@pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize("key", ["md5(id::text)", "md5(id::text)::uuid", "id / 8.0"])
+@pytest.mark.parametrize(
+    ("job_type", "params"),
+    [
+        ("hotspot_analysis", RULES[1]),
+        ("outlier_analysis", {"method": "local_moran"} | RULES[1]),
+    ],
+)
+def test_order_of_rows_whose_keys_are_no_integers(
+    connection: Connection,
+    source: int,
+    job_type: str,
+    params: dict[str, Any],
+    key: LiteralString,
+    mode: str,
+) -> None:
+    """Ties go by the key, whatever its type: never by where a row happens to lie."""
+    rekeyed: LiteralString = "ALTER TABLE grid DROP CONSTRAINT grid_pkey, ALTER id TYPE {} USING {}"
+    kind = {"md5(id::text)": "text", "md5(id::text)::uuid": "uuid", "id / 8.0": "numeric"}[key]
+    connection.execute(sql.SQL(rekeyed).format(sql.SQL(kind), sql.SQL(key)))
+    connection.execute("ALTER TABLE grid ADD PRIMARY KEY (id)")
+    params = params | {"output_mode": mode}
+    before = scores(run(connection, job_type, source, **params), *NUMBERED[job_type])
+    connection.execute("CREATE TABLE copy AS SELECT * FROM grid ORDER BY value DESC")
+    connection.execute("DROP TABLE grid CASCADE; ALTER TABLE copy RENAME TO grid")
+    after = scores(run(connection, job_type, source, **params), *NUMBERED[job_type])
+    assert after == before
+    assert len(set(before.values())) > 200
 
 
 @pytest.mark.parametrize("mode", ["static", "view"])
