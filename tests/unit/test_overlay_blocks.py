@@ -3,16 +3,18 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocrew.analyses.parts import overlay as overlay_module
 from geocrew.analyses.parts.block_ranges import next_size
-from geocrew.analyses.parts.overlay import block_of
+from geocrew.analyses.parts.overlay import block_of, parts_of
 from geocrew.analyses.parts.overlay_grid import APART, CROSSED, INSIDE, lay_grid
 from geocrew.analyses.parts.overlay_mask import PolygonMask
 from geocrew.analyses.parts.overlay_points import find_covered
+from geocrew.analyses.parts.overlay_rows import Chunks
 
 
 def test_blocks_follow_the_clock() -> None:
@@ -58,6 +60,11 @@ def test_cells_agree_with_every_point(seed: int, count: int, scale: float) -> No
     )
     grid = lay_grid(mask)
     assert grid is not None
+    west, south, east, north = grid.box
+    ends = np.array(
+        [[west, south], [east, south], [east, north], [west, north], [east, (south + north) / 2]]
+    )
+    places = np.concatenate((places, ends))
     expected = shapely.intersects_xy(union, places[:, 0], places[:, 1])
     covered = find_covered(places[:, 0].copy(), places[:, 1].copy(), np.arange(len(places)), mask)
     assert (covered == expected).all()
@@ -69,6 +76,45 @@ def test_cells_agree_with_every_point(seed: int, count: int, scale: float) -> No
     assert expected[within][codes == INSIDE].all()
     assert not expected[within][codes == APART].any()
     assert (codes == CROSSED).any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 7.7e5])
+def test_a_border_along_the_border_of_cells(scale: float) -> None:
+    """Which cell a point so near is in is a matter of rounding: neither may be told for it."""
+    span = [
+        shapely.box(*corner, corner[0] + scale, corner[1] + scale)
+        for corner in ((0, 0), (99 * scale,) * 2)
+    ]
+    bare = lay_grid(PolygonMask(shapely.MultiPolygon(span)))
+    assert bare is not None
+    for line in range(5, 120):
+        low = bare.box[:2] + 3 * bare.step
+        east, north = bare.box[:2] + line * bare.step
+        union = shapely.union_all([*span, shapely.box(*low, east, north)])
+        grid = lay_grid(PolygonMask(union))
+        assert grid is not None
+        assert (grid.box == bare.box).all()
+        assert (grid.codes == INSIDE).any()
+        near = [(np.nextafter(east, way), (low[1] + north) / 2) for way in (-np.inf, east, np.inf)]
+        near += [((low[0] + east) / 2, np.nextafter(north, way)) for way in (-np.inf, north, np.inf)]
+        places = np.array(near)
+        expected = shapely.intersects_xy(union, places[:, 0], places[:, 1])
+        cell = np.floor((places - grid.box[:2]) / grid.step).astype(int)
+        codes = grid.codes[cell[:, 1], cell[:, 0]]
+        assert expected[codes == INSIDE].all()
+        assert not expected[codes == APART].any()
+
+
+def test_a_group_is_parted_where_it_makes_too_many_pairs() -> None:
+    chunks = Chunks(np.arange(100), np.array([0, 30, 40, 100]), np.zeros((3, 4)))
+    most = overlay_module._MOST_PAIRS
+    assert list(parts_of(chunks, range(3), 0)) == [range(100)]
+    assert list(parts_of(chunks, range(1, 3), most // 25)) == [
+        range(30, 55),
+        range(55, 80),
+        range(80, 100),
+    ]
+    assert list(parts_of(chunks, range(1, 2), 3 * most)) == [range(at, at + 1) for at in range(30, 40)]
 
 
 def test_a_grid_tells_most_of_a_compact_mask() -> None:

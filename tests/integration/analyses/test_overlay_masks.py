@@ -74,6 +74,29 @@ def test_neither_order_of_rows_nor_the_clock_changes_a_bit(
     assert len(found[0]) > 20
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "points"])
+@BOTH
+def test_how_many_pairs_are_held_changes_no_bit(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, operation: Any, kind: str
+) -> None:
+    """A group of rows that meets too many polygons is done in parts, which begin within a chunk too."""
+    features = [*KINDS[kind](45, 150), *KINDS[kind](46, 40)]
+    dataset, mask = add(connection, features, "features"), add(connection, blobs(47, 25), "masks")
+    found, parts, real = [], [], overlay_module.parts_of
+
+    def noted(*given: Any) -> Any:
+        made = list(real(*given))
+        parts.append(len(made))
+        return made
+
+    monkeypatch.setattr(overlay_module, "parts_of", noted)
+    for most in (overlay_module._MOST_PAIRS, 600, 1):
+        monkeypatch.setattr(overlay_module, "_MOST_PAIRS", most)
+        found.append(wkb_of(operation(connection, dataset, mask)))
+    assert found[0] == found[1] == found[2]
+    assert parts[0] == 1 < parts[1] < parts[2]
+
+
 @pytest.mark.parametrize("kind", ["points", "polygons"])
 @pytest.mark.parametrize("mode", MODES)
 @BOTH
