@@ -14,11 +14,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.measure import sampled
 from psycopg import sql
@@ -73,7 +73,7 @@ class Server:
 
     def run_job(self, job_type: str, params: Mapping[str, Any]) -> Cost:
         """Run a job through the queue; wall clock is from claimed to completed."""
-        with _watch(self.postmaster, self.worker) as seen:
+        with _watch(self.postmaster, self.worker, set(_children(self.postmaster))) as seen:
             row = self.connection.execute(
                 "INSERT INTO background_jobs (job_type, params, max_attempts) VALUES (%s, %s, 1)"
                 " RETURNING id",
@@ -83,9 +83,8 @@ class Server:
             while not (done := self._look(row[0])):
                 if anonymous_mb(self.worker) == 0.0:
                     raise RuntimeError("the worker has died")
-                threading.Event().wait(0.005)
-            # What a process has used is counted by its parent once it is collected, not in between.
-            while _children(self.worker) or self._sessions():
+                threading.Event().wait(0.05)  # each look costs the server what counts as ours
+            while _children(self.worker):
                 threading.Event().wait(0.005)
         status, error, result, wall = done
         if status != "completed":
@@ -96,6 +95,7 @@ class Server:
 
     def run_peer(self, call: Callable[[Connection], int]) -> Cost:
         """Run a function in a process of its own, forked here; it returns the rows it wrote."""
+        servers = set(_children(self.postmaster))
         queue = multiprocessing.get_context("fork").Queue()
         start = multiprocessing.get_context("fork").Event()
         process = multiprocessing.get_context("fork").Process(
@@ -104,7 +104,7 @@ class Server:
         process.start()
         queue.get()  # connected
         assert process.pid is not None
-        with _watch(self.postmaster, process.pid, _ALL) as seen:
+        with _watch(self.postmaster, process.pid, servers, _ALL) as seen:
             began = perf_counter()
             start.set()
             rows = queue.get()
@@ -142,12 +142,6 @@ class Server:
         table = self.made.pop()
         self.execute(f"DROP MATERIALIZED VIEW {table}")
         self.connection.execute("DELETE FROM geocrew.datasets WHERE table_name = %s", (table,))
-
-    def _sessions(self) -> int:
-        row = self.connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'geocrew job%'"
-        ).fetchone()
-        return int(row[0]) if row else 0
 
     def _look(self, job_id: int) -> Any:
         return self.connection.execute(
@@ -202,11 +196,18 @@ def _worker(url: str, data_dir: Path) -> Iterator[int]:
             if "worker.ready" in line:
                 break
         # Read on, or a full pipe would stop the worker.
-        threading.Thread(target=lambda: [None for _ in process.stdout or ()], daemon=True).start()
+        threading.Thread(target=_read_on, args=(process.stdout,), daemon=True).start()
         try:
             yield process.pid
         finally:
             process.terminate()
+
+
+def _read_on(lines: IO[str]) -> None:
+    """Read until the worker has ended, or until its pipe is closed here."""
+    with suppress(ValueError):
+        for _ in lines:
+            pass
 
 
 def _call(call: Callable[[Connection], int], url: str, start: Any, queue: Any) -> None:
@@ -228,8 +229,11 @@ class _Seen:
 
 
 @contextmanager
-def _watch(postmaster: int, client: int, counted: str = _ONCE) -> Iterator[_Seen]:
-    """Sample memory; CPU is exact: a parent keeps what its dead children used."""
+def _watch(postmaster: int, client: int, servers: set[int], counted: str = _ONCE) -> Iterator[_Seen]:
+    """Sample memory; CPU is exact: a parent keeps what its dead children used.
+
+    Of the processes of the server only `servers` go on when all is done.
+    """
     seen = _Seen()
 
     def look() -> None:
@@ -239,6 +243,9 @@ def _watch(postmaster: int, client: int, counted: str = _ONCE) -> Iterator[_Seen
     before = tree_cpu(postmaster) + tree_cpu(client)
     with sampled(look):
         yield seen
+    # Its parent counts what a process has used once it is collected; in between it is nowhere.
+    while set(_children(postmaster)) - servers:
+        threading.Event().wait(0.005)
     seen.cpu = tree_cpu(postmaster) + tree_cpu(client) - before
 
 
