@@ -4,7 +4,6 @@ Forked from a process that has loaded all they need: nine interpreters of their 
 CPU to start and hold the same libraries nine times. That process must stay without threads.
 """
 
-import ctypes
 import os
 import select
 import signal
@@ -16,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from geocrew.cli.exits import explain
+from geocrew.worker.parent import die_with
 from geocrew.worker.stop import StopRequest
 
 Work = Callable[[str], None]
 Print = Callable[[str, str], None]
 
-_PR_SET_PDEATHSIG = 1
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 # A worker that lived this long was fit; its next death starts from the shortest wait again.
 _FIT_SECONDS = 60.0
@@ -30,10 +29,7 @@ _LONGEST_LINE = 64 * 1024
 
 def die_with_parent() -> None:
     """Ask the kernel for SIGTERM when the process that started this one dies, even by `kill -9`."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(0)
+    die_with(os.getppid(), signal.SIGTERM)
 
 
 @dataclass

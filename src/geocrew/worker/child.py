@@ -1,6 +1,5 @@
 """The child process of one job: what happens between fork and exit."""
 
-import ctypes
 import faulthandler
 import os
 import signal
@@ -15,11 +14,9 @@ from geocrew.db import Connection, connect
 from geocrew.error_classes import classify
 from geocrew.queue.job import Claim
 from geocrew.worker.context import JobContext
+from geocrew.worker.parent import die_with
 from geocrew.worker.perform import perform
 from geocrew.worker.report import Backend, Ended, send
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 log = structlog.get_logger()
 
@@ -38,7 +35,8 @@ def run_job(
     try:
         for descriptor in inherited:
             os.close(descriptor)
-        _die_with(parent)
+        die_with(parent, signal.SIGKILL)
+        _stand_alone()
         send(pipe, _attempt(claim, url, raster_dir, pipe))
         code = 0
     except BaseException:
@@ -48,11 +46,8 @@ def run_job(
         os._exit(code)
 
 
-def _die_with(parent: int) -> None:
-    """Make the kernel kill this process when the worker dies, and take signals as they come."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before prctl could say so
-        os._exit(1)
+def _stand_alone() -> None:
+    """Take signals as they come, and be the first to go."""
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

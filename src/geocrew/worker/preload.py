@@ -14,7 +14,9 @@ def preload() -> None:
     from geocrew.datasets import gdal  # noqa: PLC0415 (as above)
     from geocrew.db import load_statements  # noqa: PLC0415 (as above)
     from geocrew.kernels.warm import warm  # noqa: PLC0415 (as above)
+    from geocrew.worker.compiling import compile_apart  # noqa: PLC0415 (as above)
 
+    compile_apart()
     analyses.load()
     # A worker that has run out of descriptors can still hand its jobs back.
     load_statements("geocrew.queue.sql", "geocrew.datasets.sql", "geocrew.views.sql")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations  # Cluster is imported by the plugin machinery, not by us
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,3 +168,12 @@ def test_picture(job_type: str) -> None:
 
 def test_every_picture_is_of_a_page() -> None:
     assert sorted(path.stem for path in (PAGES / "pictures").iterdir()) == sorted(JOB_TYPES)
+
+
+def test_no_job_compiles_what_a_worker_could_have_had(
+    demo_database: Connection, demo_rasters: Path
+) -> None:
+    """In a process of its own: here any test may have compiled anything."""
+    program = [sys.executable, "-m", "tests.compiled_late", demo_database.info.dsn, str(demo_rasters)]
+    found = subprocess.run(program, check=True, capture_output=True, text=True)
+    assert found.stdout == ""
