@@ -4,7 +4,8 @@ import numpy as np
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.compiled import compiled
-from geocrew.kernels.ring_crossings import Rings, is_in_at, sign, turn_at
+from geocrew.kernels.ring_crossings import Rings, is_in_at
+from geocrew.kernels.signs import sign, turn
 
 DOUBTFUL, APART, INSIDE, ACROSS = 0, 1, 2, 3
 
@@ -48,7 +49,8 @@ def _meets(box: Floats, x: Floats, y: Floats, i: int) -> int:
     """
     left = right = sure = 0
     for corner in range(4):
-        value, error = turn_at(x, y, i, box[2 * (corner & 1)], box[1 + 2 * (corner >> 1)])
+        east, north = box[2 * (corner & 1)], box[1 + 2 * (corner >> 1)]
+        value, error = turn(x[i], y[i], x[i + 1], y[i + 1], east, north)
         side = sign(value, error)
         left, right, sure = left + (side > 0), right + (side < 0), sure + (side != 0)
     if sure == 4 and left * right == 0:

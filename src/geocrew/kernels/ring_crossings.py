@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.compiled import compiled
+from geocrew.kernels.signs import sign, turn
 
 Bools = npt.NDArray[np.bool_]
 
@@ -14,9 +15,6 @@ Bools = npt.NDArray[np.bool_]
 MOST_EDGES = 8192
 MOST_CROSSINGS = 1024
 _BLOCK = 8  # edges that follow each other lie together: most pairs are told apart by the boxes of blocks
-# Rounding of a 2 by 2 determinant of differences, relative to the sum of its terms (Shewchuk 1997, "A").
-_ERROR = 3.3306690738754716e-16
-_SMALLEST = 1e-290  # below, products lose digits that the bound does not count
 _MOST_DOUBT = 1e-11  # how far off a crossing may be, as a share of an edge
 
 
@@ -53,6 +51,22 @@ class Crossings(NamedTuple):
     enters: Bools
 
 
+class _Meeting(NamedTuple):
+    """Of two edges: whether one `crosses` the other, 1 or 0, -1 where that is not sure.
+
+    How far `along` the first that is, give or take `doubt`, whether it `enters` what lies to the left
+    of the other there; and the same of the other. By numbers, for references to arrays are counted.
+    """
+
+    crosses: int
+    along: float
+    doubt: float
+    enters: bool
+    other_along: float
+    other_doubt: float
+    other_enters: bool
+
+
 @compiled
 def orient(x: Floats, y: Floats, rings: Ints, polygons: Ints, turned: bool) -> None:
     """Turn rings in place: inside to the left, of polygon p with its shell at `polygons[p]`, then holes.
@@ -71,29 +85,6 @@ def orient(x: Floats, y: Floats, rings: Ints, polygons: Ints, turned: bool) -> N
 
 
 @compiled
-def turn(x: Floats, y: Floats, edge: int, corner: int) -> tuple[float, float]:
-    """Return twice the signed area of an edge and a corner, positive to the left, and its rounding."""
-    return turn_at(x, y, edge, x[corner], y[corner])
-
-
-@compiled
-def turn_at(x: Floats, y: Floats, edge: int, east: float, north: float) -> tuple[float, float]:
-    """Return what `turn` does, of a corner at `east` and `north`."""
-    left = (x[edge] - east) * (y[edge + 1] - north)
-    right = (y[edge] - north) * (x[edge + 1] - east)
-    bound = abs(left) + abs(right)
-    return left - right, _ERROR * bound if bound >= _SMALLEST else np.inf
-
-
-@compiled
-def sign(value: float, error: float) -> int:
-    """Return 1 or -1 where the sign is sure, else 0; 0 of what is no number."""
-    if value > error:
-        return 1
-    return -1 if value < -error else 0
-
-
-@compiled
 def is_in(of: Rings, shape: int, corner: int) -> int:
     """Return whether a corner is in a shape, 1 or 0; -1 where that is not sure."""
     return is_in_at(of, shape, of.x[corner], of.y[corner])
@@ -107,7 +98,7 @@ def is_in_at(of: Rings, shape: int, east: float, north: float) -> int:
         for i in range(of.rings[ring], of.rings[ring + 1] - 1):
             if (y[i] > north) == (y[i + 1] > north):
                 continue
-            value, error = turn_at(x, y, i, east, north)
+            value, error = turn(x[i], y[i], x[i + 1], y[i + 1], east, north)
             side = sign(value, error)
             if side == 0:
                 return -1
@@ -139,7 +130,7 @@ def collect(of: Rings, shape: int, region: int, near: Floats, edges: Edges, coun
 def find_crossings(of: Rings, edges: Edges, count: int, into: Crossings) -> int:
     """Find where edges of two regions cross; return how many, -1 where one is not sure or too many."""
     starts, boxes = _make_blocks(edges, count)
-    found, region, box = 0, edges.region, edges.box
+    x, y, found, region, box = of.x, of.y, 0, edges.region, edges.box
     for one in range(starts.size - 1):
         for two in range(one + 1, starts.size - 1):
             if region[starts[one]] == region[starts[two]] or _apart(boxes, one, boxes, two):
@@ -148,11 +139,19 @@ def find_crossings(of: Rings, edges: Edges, count: int, into: Crossings) -> int:
                 if _apart(box, a, boxes, two):
                     continue
                 for b in range(starts[two], starts[two + 1]):
-                    if not _apart(box, a, box, b):
-                        met = _cross(of, edges, a, b, into, found)
-                        if met < 0:
-                            return -1
-                        found += met
+                    if _apart(box, a, box, b):
+                        continue
+                    i, j = edges.at[a], edges.at[b]
+                    met = _cross(x[i], y[i], x[i + 1], y[i + 1], x[j], y[j], x[j + 1], y[j + 1])
+                    if met.crosses == 0:
+                        continue
+                    if met.crosses < 0 or found == MOST_CROSSINGS:
+                        return -1
+                    _note(edges, a, b, met, into, found)
+                    into.x[found], into.y[found] = _place(
+                        x[i], y[i], x[i + 1], y[i + 1], x[j], y[j], x[j + 1], y[j + 1]
+                    )
+                    found += 1
     return found
 
 
@@ -164,12 +163,17 @@ def _make_blocks(edges: Edges, count: int) -> tuple[Ints, Floats]:
     for a in range(count):
         first = starts[blocks - 1] if blocks else 0
         if blocks == 0 or a - first == _BLOCK or edges.region[a] != edges.region[first]:
-            starts[blocks], boxes[blocks] = a, edges.box[a]
+            starts[blocks] = a
+            for side in range(4):
+                boxes[blocks, side] = edges.box[a, side]
             blocks += 1
             continue
-        box = boxes[blocks - 1]
-        box[0], box[1] = min(box[0], edges.box[a, 0]), min(box[1], edges.box[a, 1])
-        box[2], box[3] = max(box[2], edges.box[a, 2]), max(box[3], edges.box[a, 3])
+        # By its numbers, not as an array of its own, whose references are counted for every edge.
+        last = blocks - 1
+        boxes[last, 0] = min(boxes[last, 0], edges.box[a, 0])
+        boxes[last, 1] = min(boxes[last, 1], edges.box[a, 1])
+        boxes[last, 2] = max(boxes[last, 2], edges.box[a, 2])
+        boxes[last, 3] = max(boxes[last, 3], edges.box[a, 3])
     starts[blocks] = count
     return starts[: blocks + 1], boxes
 
@@ -183,57 +187,73 @@ def _apart(one: Floats, a: int, two: Floats, b: int) -> bool:
 
 
 @compiled
-def _cross(of: Rings, edges: Edges, a: int, b: int, into: Crossings, found: int) -> int:
-    """Note the crossing of two edges if they have one; return 1 then, 0 if not, -1 if not sure."""
-    if found == MOST_CROSSINGS:
-        return -1
-    x, y, i, j = of.x, of.y, edges.at[a], edges.at[b]
-    from_j, error_1 = turn(x, y, i, j)
-    to_j, error_2 = turn(x, y, i, j + 1)
-    first, second = sign(from_j, error_1), sign(to_j, error_2)
+def _cross(
+    ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float
+) -> _Meeting:
+    """Tell whether edges ab and cd cross."""
+    from_c, error_1 = turn(ax, ay, bx, by, cx, cy)
+    to_d, error_2 = turn(ax, ay, bx, by, dx, dy)
+    first, second = sign(from_c, error_1), sign(to_d, error_2)
     if first * second > 0:
-        return 0
-    from_i, error_3 = turn(x, y, j, i)
-    to_i, error_4 = turn(x, y, j, i + 1)
-    third, fourth = sign(from_i, error_3), sign(to_i, error_4)
+        return _Meeting(0, 0.0, 0.0, False, 0.0, 0.0, False)
+    from_a, error_3 = turn(cx, cy, dx, dy, ax, ay)
+    to_b, error_4 = turn(cx, cy, dx, dy, bx, by)
+    third, fourth = sign(from_a, error_3), sign(to_b, error_4)
     if third * fourth > 0:
-        return 0
+        return _Meeting(0, 0.0, 0.0, False, 0.0, 0.0, False)
     if first * second * third * fourth == 0:
-        return -1
-    doubt_i = 4 * (error_3 + error_4) / abs(from_i - to_i)
-    doubt_j = 4 * (error_1 + error_2) / abs(from_j - to_j)
-    if not max(doubt_i, doubt_j) < _MOST_DOUBT:
-        return -1
+        return _Meeting(-1, 0.0, 0.0, False, 0.0, 0.0, False)
+    whole, other_whole = from_a - to_b, from_c - to_d
+    doubt = 4 * (error_3 + error_4) / abs(whole)
+    other_doubt = 4 * (error_1 + error_2) / abs(other_whole)
+    sure = 1 if max(doubt, other_doubt) < _MOST_DOUBT else -1
+    return _Meeting(
+        sure, from_a / whole, doubt, fourth > 0, from_c / other_whole, other_doubt, second > 0
+    )
+
+
+@compiled
+def _note(edges: Edges, a: int, b: int, met: _Meeting, into: Crossings, found: int) -> None:
+    """Note the crossing of two edges."""
     for entry, at, along, doubt, other, enters in (
-        (2 * found, i, from_i / (from_i - to_i), doubt_i, edges.region[b], fourth > 0),
-        (2 * found + 1, j, from_j / (from_j - to_j), doubt_j, edges.region[a], second > 0),
+        (2 * found, edges.at[a], met.along, met.doubt, edges.region[b], met.enters),
+        (
+            2 * found + 1,
+            edges.at[b],
+            met.other_along,
+            met.other_doubt,
+            edges.region[a],
+            met.other_enters,
+        ),
     ):
         into.at[entry], into.along[entry], into.doubt[entry] = at, along, doubt
         into.other[entry], into.enters[entry] = other, enters
-    into.x[found], into.y[found] = _place(x, y, i, j)
-    return 1
 
 
 @compiled
-def _place(x: Floats, y: Floats, i: int, j: int) -> tuple[float, float]:
-    """Return where two edges cross: to the bit the same whichever is first and wherever each begins."""
-    a, b = (i, i + 1) if _before(x, y, i, i + 1) else (i + 1, i)
-    c, d = (j, j + 1) if _before(x, y, j, j + 1) else (j + 1, j)
-    if _before(x, y, c, a) or (not _before(x, y, a, c) and _before(x, y, d, b)):
-        a, b, c, d = c, d, a, b
-    wide, high = x[d] - x[c], y[d] - y[c]
-    whole = (x[b] - x[a]) * high - (y[b] - y[a]) * wide
-    share = ((x[c] - x[a]) * high - (y[c] - y[a]) * wide) / whole
+def _place(
+    ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float
+) -> tuple[float, float]:
+    """Return where ab and cd cross: to the bit the same whichever is first and wherever each begins."""
+    if not _before(ax, ay, bx, by):
+        ax, ay, bx, by = bx, by, ax, ay
+    if not _before(cx, cy, dx, dy):
+        cx, cy, dx, dy = dx, dy, cx, cy
+    if _before(cx, cy, ax, ay) or (not _before(ax, ay, cx, cy) and _before(dx, dy, bx, by)):
+        ax, ay, bx, by, cx, cy, dx, dy = cx, cy, dx, dy, ax, ay, bx, by
+    wide, high = dx - cx, dy - cy
+    whole = (bx - ax) * high - (by - ay) * wide
+    share = ((cx - ax) * high - (cy - ay) * wide) / whole
     # From the nearer end, where fewer digits are lost.
     if share > 0.5:
-        share = ((x[c] - x[b]) * high - (y[c] - y[b]) * wide) / whole
-        return x[b] + share * (x[b] - x[a]), y[b] + share * (y[b] - y[a])
-    return x[a] + share * (x[b] - x[a]), y[a] + share * (y[b] - y[a])
+        share = ((cx - bx) * high - (cy - by) * wide) / whole
+        return bx + share * (bx - ax), by + share * (by - ay)
+    return ax + share * (bx - ax), ay + share * (by - ay)
 
 
 @compiled
-def _before(x: Floats, y: Floats, a: int, b: int) -> bool:
-    return bool(x[a] < x[b] or (x[a] == x[b] and y[a] < y[b]))
+def _before(ax: float, ay: float, bx: float, by: float) -> bool:
+    return bool(ax < bx or (ax == bx and ay < by))
 
 
 @compiled

@@ -74,11 +74,12 @@ def _rings_apart(of: Polygons, one: int, two: int, first: Floats, second: Floats
     ymin, ymax = max(first[2], second[2]), min(first[3], second[3])
     if xmin > xmax or ymin > ymax:
         return True
+    x, y = of.x, of.y
     near = _edges_in(of, two, xmin, xmax, ymin, ymax)
     for i in range(of.rings[one], of.rings[one + 1] - 1):
-        if reaches(of.x, of.y, i, xmin, xmax, ymin, ymax):
+        if reaches(x[i], y[i], x[i + 1], y[i + 1], xmin, xmax, ymin, ymax):
             for j in near:
-                if not edges_apart(of.x, of.y, i, j):
+                if not edges_apart(x[i], y[i], x[i + 1], y[i + 1], x[j], y[j], x[j + 1], y[j + 1]):
                     return False
     return True
 
@@ -86,9 +87,10 @@ def _rings_apart(of: Polygons, one: int, two: int, first: Floats, second: Floats
 @compiled
 def _edges_in(of: Polygons, ring: int, xmin: float, xmax: float, ymin: float, ymax: float) -> Ints:
     """Return the edges of a ring whose boxes touch another box."""
+    x, y = of.x, of.y
     found, count = np.empty(of.rings[ring + 1] - of.rings[ring], np.int64), 0
     for i in range(of.rings[ring], of.rings[ring + 1] - 1):
-        if reaches(of.x, of.y, i, xmin, xmax, ymin, ymax):
+        if reaches(x[i], y[i], x[i + 1], y[i + 1], xmin, xmax, ymin, ymax):
             found[count] = i
             count += 1
     return found[:count]

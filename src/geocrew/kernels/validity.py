@@ -14,13 +14,11 @@ import shapely
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.compiled import compiled
+from geocrew.kernels.signs import sign, turn
 
 _POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 # Comparing all stretches with each other is quadratic; from here on GEOS's sweep is faster.
 MOST_CORNERS = 2048
-# Rounding of a 2 by 2 determinant of differences, relative to the sum of its terms (Shewchuk 1997, "A").
-_ERROR = 3.3306690738754716e-16
-_SMALLEST = 1e-290  # below, products lose digits that the bound does not count
 _LARGEST = 1e150  # above, products overflow
 
 
@@ -62,7 +60,8 @@ def is_simple(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> bool:
     if edges < 3 or x[0] != x[edges] or y[0] != y[edges]:
         return False
     for i in range(edges):
-        if not _goes_on(x, y, i, (i + 1) % edges):
+        after = i + 2 if i + 2 <= edges else 1
+        if not _goes_on(x[i], y[i], x[i + 1], y[i + 1], x[after], y[after]):
             return False
     count = _find_stretches(x, y, starts, boxes)
     for one in range(count):
@@ -73,12 +72,12 @@ def is_simple(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> bool:
 
 
 @compiled
-def _goes_on(x: Floats, y: Floats, i: int, j: int) -> bool:
-    """Whether edge i has a length, and edge j, which follows it, does not fold back on it."""
-    dx, dy = x[i + 1] - x[i], y[i + 1] - y[i]
-    if not (abs(x[i]) < _LARGEST and abs(y[i]) < _LARGEST) or (dx == 0 and dy == 0):
+def _goes_on(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> bool:
+    """Whether edge ab has a length, and edge bc, which follows it, does not fold back on it."""
+    dx, dy = bx - ax, by - ay
+    if not (abs(ax) < _LARGEST and abs(ay) < _LARGEST) or (dx == 0 and dy == 0):
         return False
-    return dx * (x[j + 1] - x[j]) + dy * (y[j + 1] - y[j]) > 0 or _side(x, y, i, j + 1) != 0
+    return dx * (cx - bx) + dy * (cy - by) > 0 or _side(ax, ay, bx, by, cx, cy) != 0
 
 
 @compiled
@@ -114,40 +113,42 @@ def _stretches_apart(x: Floats, y: Floats, starts: Ints, boxes: Floats, one: int
         return True
     last = x.size - 2
     for i in range(starts[one], starts[one + 1]):
-        if not reaches(x, y, i, xmin, xmax, ymin, ymax):
+        if not reaches(x[i], y[i], x[i + 1], y[i + 1], xmin, xmax, ymin, ymax):
             continue
         for j in range(starts[two], starts[two + 1]):
             if j == i + 1 or (i == 0 and j == last):
                 continue
-            if reaches(x, y, j, xmin, xmax, ymin, ymax) and not edges_apart(x, y, i, j):
+            if not reaches(x[j], y[j], x[j + 1], y[j + 1], xmin, xmax, ymin, ymax):
+                continue
+            if not edges_apart(x[i], y[i], x[i + 1], y[i + 1], x[j], y[j], x[j + 1], y[j + 1]):
                 return False
     return True
 
 
 @compiled
-def reaches(x: Floats, y: Floats, i: int, xmin: float, xmax: float, ymin: float, ymax: float) -> bool:
-    """Whether the box of an edge touches another box."""
-    in_x = max(x[i], x[i + 1]) >= xmin and min(x[i], x[i + 1]) <= xmax
-    return bool(in_x and max(y[i], y[i + 1]) >= ymin and min(y[i], y[i + 1]) <= ymax)
+def reaches(
+    ax: float, ay: float, bx: float, by: float, xmin: float, xmax: float, ymin: float, ymax: float
+) -> bool:
+    """Whether the box of edge ab touches another box."""
+    return bool(
+        max(ax, bx) >= xmin and min(ax, bx) <= xmax and max(ay, by) >= ymin and min(ay, by) <= ymax
+    )
 
 
 @compiled
-def edges_apart(x: Floats, y: Floats, i: int, j: int) -> bool:
-    """Whether two edges surely have no point in common."""
-    xmin, xmax = min(x[j], x[j + 1]), max(x[j], x[j + 1])
-    if not reaches(x, y, i, xmin, xmax, min(y[j], y[j + 1]), max(y[j], y[j + 1])):
+def edges_apart(
+    ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: float, dy: float
+) -> bool:
+    """Whether edges ab and cd surely have no point in common."""
+    if not reaches(ax, ay, bx, by, min(cx, dx), max(cx, dx), min(cy, dy), max(cy, dy)):
         return True
-    if _side(x, y, i, j) * _side(x, y, i, j + 1) > 0:
+    if _side(ax, ay, bx, by, cx, cy) * _side(ax, ay, bx, by, dx, dy) > 0:
         return True
-    return bool(_side(x, y, j, i) * _side(x, y, j, i + 1) > 0)
+    return bool(_side(cx, cy, dx, dy, ax, ay) * _side(cx, cy, dx, dy, bx, by) > 0)
 
 
 @compiled
-def _side(x: Floats, y: Floats, edge: int, corner: int) -> int:
-    """Return on which side of an edge's line a corner surely is, 1 or -1; 0 where it is not sure."""
-    left = (x[edge] - x[corner]) * (y[edge + 1] - y[corner])
-    right = (y[edge] - y[corner]) * (x[edge + 1] - x[corner])
-    turn, bound = left - right, abs(left) + abs(right)
-    if bound < _SMALLEST or abs(turn) <= _ERROR * bound:
-        return 0
-    return 1 if turn > 0 else -1
+def _side(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -> int:
+    """Return on which side of the line ab a corner c surely is, 1 or -1; 0 where it is not sure."""
+    value, error = turn(ax, ay, bx, by, cx, cy)
+    return sign(value, error)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocrew.analyses.parts.overlay_rings import cut_rings, to_rings, to_shapes
-from geocrew.kernels.ring_crossings import sign, turn
 from geocrew.kernels.ring_overlay import CUT, GIVEN_UP, NOTHING, WHOLE
+from geocrew.kernels.signs import sign, turn
 
 seeds = st.integers(0, 2**32 - 1)
 GEOS: dict[Any, Any] = {"clip": shapely.intersection, "erase": shapely.difference}
@@ -184,6 +184,6 @@ def test_a_sign_that_is_told_is_exact(scale: float, off: float) -> None:
             (Fraction(float(east)), Fraction(float(north))) for east, north in zip(x, y, strict=True)
         )
         exact = (ax - cx) * (by - cy) - (ay - cy) * (bx - cx)
-        assert sign(*turn(x.copy(), y.copy(), 0, 2)) in (0, (exact > 0) - (exact < 0))
-    x, y = np.array([0.0, 4.0, 1.0]), np.array([0.0, 0.0, 1.0])
-    assert (sign(*turn(x, y, 0, 2)), sign(*turn(x, -y, 0, 2))) == (1, -1)
+        assert sign(*turn(x[0], y[0], x[1], y[1], x[2], y[2])) in (0, (exact > 0) - (exact < 0))
+    assert sign(*turn(0.0, 0.0, 4.0, 0.0, 1.0, 1.0)) == 1
+    assert sign(*turn(0.0, 0.0, 4.0, 0.0, 1.0, -1.0)) == -1
