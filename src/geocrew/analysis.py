@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from geocrew.datasets.build import OutputMode, Staged
+from geocrew.datasets.build import OutputMode, Show, Staged
 from geocrew.datasets.features import Features, OnInvalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.staged_raster import StagedRaster
@@ -73,6 +73,11 @@ class Context(Protocol):
 
     def log(self, message: str, level: Level = "info") -> None:
         """Tell the user something worth keeping."""
+
+
+def rest(context: Context, first: float) -> Show:
+    """Return what shows a share of the work that is left after the share `first` of all."""
+    return lambda share, step: context.progress(first + (1 - first) * share, step)
 
 
 @dataclass(frozen=True)

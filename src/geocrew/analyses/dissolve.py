@@ -18,7 +18,7 @@ from geocrew.analyses.parts.groups_census import count_rows, merged_geometry, na
 from geocrew.analyses.parts.groups_select import FEATURE_COUNT, Groups
 from geocrew.analyses.parts.groups_shapes import InvalidShapeFoundError, Unions
 from geocrew.analyses.parts.groups_unchecked import take_unchecked
-from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes, rest
 from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
@@ -208,7 +208,8 @@ def _run(
     else:
         select = replace(groups, features=features.for_view(layer)).view()
     tell(_MERGING[1], "writing")
-    staged = build(connection, context.staging, params.output_mode, select)
+    show = rest(context, _MERGING[1])
+    staged = build(connection, context.staging, params.output_mode, select, show=show)
     return Product(
         staged=staged,
         name=_name(params, layer),

@@ -19,7 +19,7 @@ from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, 
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import build_static, spread
-from geocrew.analysis import Analysis, Context, Product, balance, notes
+from geocrew.analysis import Analysis, Context, Product, balance, notes, rest
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
@@ -106,7 +106,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field, params.correction))
-        staged = build(connection, context.staging, params.output_mode, select)
+        staged = build(connection, context.staging, params.output_mode, select, show=rest(context, 0.6))
     counts = _counts(rule, rows, scores)
     counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     for warning in _warnings(scores):

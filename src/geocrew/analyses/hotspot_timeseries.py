@@ -29,7 +29,7 @@ from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
 from geocrew.analyses.parts.static import build_static
 from geocrew.analyses.parts.trend import Trends, find_trends
-from geocrew.analysis import Analysis, Column, Context, Product, balance, notes
+from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, rest
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
@@ -154,7 +154,8 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         results = view_results(
             view, rule, subject.field, subject.timing, subject.location, params.correction
         )
-        staged = build(connection, context.staging, params.output_mode, select_rows(view, results))
+        select = select_rows(view, results)
+        staged = build(connection, context.staging, params.output_mode, select, show=rest(context, 0.6))
         described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")

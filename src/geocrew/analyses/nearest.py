@@ -21,7 +21,7 @@ from geocrew.analyses.parts.nearest_sql import Search, pairs_select
 from geocrew.analyses.parts.nearest_tally import summary_of
 from geocrew.analyses.parts.nearest_targets import are_stored_points, defined_targets
 from geocrew.analyses.parts.nearest_unit import unit_in_words
-from geocrew.analysis import Analysis, Context, Product, VectorParams, notes
+from geocrew.analysis import Analysis, Context, Product, VectorParams, notes, rest
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
@@ -192,7 +192,8 @@ def _build(
             moved = plan.source.moved(SCHEMA, staging.name("stand"))
             described = replace(moved, geometry_column="geom")
         select = _defining_select(params, plan, source, target)
-    return build(connection, staging, params.output_mode, select, comments), described
+    show = rest(context, 0.7)
+    return build(connection, staging, params.output_mode, select, comments, show), described
 
 
 def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> Expression:

@@ -17,7 +17,7 @@ from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analyses.parts.values import Values, read_values
-from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes, rest
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.features import Features, prepare
@@ -179,11 +179,14 @@ def _score_values(
         context.progress(0.3, "scoring the rows")
         if params.output_mode == "static":
             results, outliers = _measured_results(field, features, params, values, spread)
-            staged = build(connection, context.staging, "static", select_rows(features, results))
+            select = select_rows(features, results)
         else:
             view = features.for_view(layer)
             results = _results(field, params, _moments(view, field, params), view.hollow("s"))
-            staged = build(connection, context.staging, params.output_mode, select_rows(view, results))
+            select = select_rows(view, results)
+        show = rest(context, 0.3)
+        staged = build(connection, context.staging, params.output_mode, select, show=show)
+        if params.output_mode != "static":
             outliers = _count_outliers(connection, context.staging.relation("out"))
     counts = {
         _CENTRES[params.method]: spread.centre + spread.rest,

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from geocrew.datasets.build import OutputMode, Staged, build
+from geocrew.datasets.build import OutputMode, Show, Staged, build
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.output import GEOMETRY, ID
 from geocrew.datasets.relation import find_relation
@@ -76,7 +76,11 @@ def create(
             read = replace(source, schema=SCHEMA, table=staging.name(_QUERY), relation_kind="v")
             shape = outline(connection, found, read, definition.parameter)
         progress(0.4, "making the view")
-        staged = _build(connection, staging, definition, shape, spatial, materialized, limit)
+
+        def show(share: float, step: str) -> None:
+            progress(0.4 + 0.3 * share, step)
+
+        staged = _build(connection, staging, definition, shape, spatial, materialized, limit, show)
         progress(0.7, "counting its rows")
         with confined(connection, spatial, limit):
             hollow = _count_hollow(connection, staged, definition.parameter)
@@ -108,11 +112,12 @@ def _build(
     spatial: str,
     materialized: bool,
     limit: float,
+    show: Show,
 ) -> Staged:
     mode: OutputMode = "materialized_view" if materialized else "view"
     with confined(connection, spatial, limit, read_only=False):
         connection.execute(sql.SQL("DROP VIEW {}").format(staging.relation(_QUERY)))
-        staged = build(connection, staging, mode, shape.select(definition.select))
+        staged = build(connection, staging, mode, shape.select(definition.select), show=show)
         verify(connection, SCHEMA, staged.table, definition.tables, definition.parameter)
     return staged
 

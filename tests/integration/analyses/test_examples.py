@@ -16,6 +16,7 @@ from tests.examples import PAGES, read_example, run_example
 from tests.run_analysis import Row, Run
 
 from geocrew import analyses
+from geocrew.datasets.build import Staged
 from geocrew.db import Connection, connect
 
 if TYPE_CHECKING:
@@ -123,6 +124,16 @@ SAID: dict[str, Callable[[Run], Iterator[str]]] = {
 }
 
 
+def assert_steps_are_told(run: Run) -> None:
+    """Progress only grows, and what PostgreSQL does at the end, in one call each, has a name."""
+    shares = [round(share, 9) for share, _ in run.context.steps]
+    assert shares == sorted(shares)
+    stored = isinstance(run.product.staged, Staged) and run.product.staged.kind != "view"
+    steps = [step for _, step in run.context.steps]
+    ends = ["numbering the rows", "making the spatial index", "gathering statistics"]
+    assert [step for step in steps if step in ends] == ends * stored
+
+
 @pytest.mark.parametrize("job_type", JOB_TYPES)
 def test_example(demo_database: Connection, demo_rasters: Path, job_type: str) -> None:
     example = read_example(job_type)
@@ -133,6 +144,8 @@ def test_example(demo_database: Connection, demo_rasters: Path, job_type: str) -
     assert {name: found[name] for name in example.result} == approximately(example.result)
     for sentence in SAID[job_type](runs[-1]) if job_type in SAID else []:
         assert sentence in example.words
+    for _, run in done:
+        assert_steps_are_told(run)
 
 
 def test_the_view_in_sql_is_the_view_of_the_builder(

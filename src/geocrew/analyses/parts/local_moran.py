@@ -15,7 +15,7 @@ from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import build_static, spread
-from geocrew.analysis import Column, Context
+from geocrew.analysis import Column, Context, rest
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.compose import Expression, compose
@@ -108,7 +108,7 @@ def build_local_moran(
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field))
-        staged = build(connection, context.staging, output_mode, select)
+        staged = build(connection, context.staging, output_mode, select, show=rest(context, 0.6))
     counts = rows.counts() | _counts(rule, found)
     return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 

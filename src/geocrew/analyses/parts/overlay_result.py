@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from geocrew.analyses.parts.overlay_ladder import Operation
 from geocrew.analyses.parts.overlay_sql import straight_shape, view_piece, view_where
-from geocrew.analysis import Context, notes
+from geocrew.analysis import Context, notes, rest
 from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
@@ -74,7 +74,8 @@ def build_view(
         source_id=Side(features, _UNMOVED).identity("s"),
     )
     with refused_as(context.connection, lambda reason: unfit_for_view(features, mode, reason)):
-        staged = build(context.connection, context.staging, mode, select_rows(features, results))
+        select = select_rows(features, results)
+        staged = build(context.connection, context.staging, mode, select, show=rest(context, 0.8))
         return staged, summarise(context.connection, SCHEMA, staged.table, GEOMETRY)
 
 
@@ -115,4 +116,5 @@ def _build_table(
         source_id=side.identity("s"),
     )
     context.connection.execute("SET LOCAL jit = off")
-    return build(context.connection, context.staging, "static", select_rows(features, results))
+    select = select_rows(features, results)
+    return build(context.connection, context.staging, "static", select, show=rest(context, 0.8))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from geocrew.analyses.parts.rows import Rows
-from geocrew.analysis import Context
+from geocrew.analysis import Context, rest
 from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose, identify, join
@@ -91,7 +91,7 @@ def build_static(
     )
     with connection.transaction():
         select = select_rows(found, Results(columns, joins))
-        staged = build(connection, context.staging, "static", select)
+        staged = build(connection, context.staging, "static", select, show=rest(context, 0.6))
         features.check_unchanged(connection)
     if staged.rows != len(rows.row):
         raise features.changed()
