@@ -256,15 +256,7 @@ def main() -> None:
         for rows in given.rows:
             figures = measure(server, rows, given.repeats, given.only, given.peers)
             if given.peers:
-                figures = kept(figures) + figures
                 write(RESULT, figures, given.repeats, *PACKAGES)
-
-
-def kept(figures: list[Figure]) -> list[Figure]:
-    """Return the figures of the last result whose cases are not among these."""
-    again = {(each.case, each.rows_in) for each in figures}
-    before = [Figure(**each) for each in json.loads(RESULT.read_text())["figures"]]
-    return [each for each in before if (each.case, each.rows_in) not in again]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import pyproj
 import shapely
 from benchmarks.child_memory import Memory, watched
-from benchmarks.ratios import Figure, compare, write
+from benchmarks.ratios import Figure, compare, kept, write
 from benchmarks.server import Cost, Server, served
 
 from geocrew.analyses.parts.raster_place import Grid, place
@@ -229,6 +229,7 @@ def main() -> None:
     cases = [
         run(side, bands, arguments.repeats) for side in arguments.sides for bands in arguments.bands
     ]
+    memories = [memory for _, memory in cases]
     write(
         RESULT,
         [figure for figures, _ in cases for figure in figures],
@@ -238,7 +239,7 @@ def main() -> None:
         "shapely",
         vertices=VERTICES,
         same=SAME,
-        memory=[asdict(memory) for _, memory in cases],
+        memory=kept(RESULT, "memory", memories) + [asdict(each) for each in memories],
     )
 
 

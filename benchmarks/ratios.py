@@ -5,10 +5,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.measure import describe_machine
 from benchmarks.server import Cost
+
+
+class Measured(Protocol):
+    """What belongs to a case at a size."""
+
+    @property
+    def case(self) -> str:
+        """Its name."""
+
+    @property
+    def rows_in(self) -> int:
+        """The rows, or cells, of its input."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +59,21 @@ def compare(
 
 
 def write(path: Path, figures: Sequence[Figure], repeats: int, *packages: str, **more: Any) -> None:
-    """Write the result with the machine that it depends on."""
+    """Write the result with the machine that it depends on; cases not run again keep what they have."""
     result = {
         "machine": asdict(describe_machine(*packages)),
         "repeats": repeats,
         **more,
-        "figures": [asdict(each) for each in figures],
+        "figures": kept(path, "figures", figures) + [asdict(each) for each in figures],
     }
     path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def kept(path: Path, entry: str, fresh: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Return what a result has in a list, but for the cases of `fresh`."""
+    before = json.loads(path.read_text())[entry] if path.exists() else []
+    again = {(each.case, each.rows_in) for each in fresh}
+    return [each for each in before if (each["case"], each["rows_in"]) not in again]
 
 
 def _figure(case: str, way: str, rows_in: int, costs: Sequence[Cost], ours: Sequence[Cost]) -> Figure:

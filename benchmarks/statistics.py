@@ -10,7 +10,6 @@ its own, written after each case, in which the cases that are not run again stay
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from benchmarks.hotspot_kernel import NEIGHBOURS, find_radius, make_points
-from benchmarks.ratios import Figure, compare, write
+from benchmarks.ratios import compare, write
 from benchmarks.server import Cost, Server, count, finish, served
 from esda.getisord import G_Local
 from esda.moran import Moran_Local
@@ -138,9 +137,7 @@ class Record:
         """Run a case and write what is known by now."""
         if not self.chosen(case):
             return
-        before = json.loads(self.path.read_text())["figures"] if self.path.exists() else []
-        figures = [Figure(**each) for each in before if (each["case"], each["rows_in"]) != (case, rows)]
-        figures += compare(case, rows, ways, self.repeats)
+        figures = compare(case, rows, ways, self.repeats)
         write(self.path, figures, self.repeats, "numpy", "numba", "esda", "libpysal", "psycopg")
 
 
