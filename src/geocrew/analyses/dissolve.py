@@ -208,7 +208,7 @@ def _run(
     else:
         select = replace(groups, features=features.for_view(layer)).view()
     tell(_MERGING[1], "writing")
-    show = rest(context, _MERGING[1])
+    show = rest(context, reached + (1 - reached) * _MERGING[1])
     staged = build(connection, context.staging, params.output_mode, select, show=show)
     return Product(
         staged=staged,
