@@ -17,10 +17,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from psycopg import sql
+from psycopg import errors, sql
 
 from geocrew import db, local
 from geocrew.errors import ConfigurationError
+from tests.waiting import wait_for
 
 _PREFIX = "geocrew-test-"
 _HOME = pytest.StashKey[Path]()
@@ -73,8 +74,16 @@ class Cluster:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drop a database if it is there, ending the sessions in it."""
-        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        """Drop a database if it is there, ending the sessions in it, once each has left its C code."""
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+
+        def dropped() -> bool:
+            with suppress(errors.ObjectInUse):  # PostgreSQL waits five seconds for them
+                self._run(statement)
+                return True
+            return False
+
+        wait_for(dropped, 60, f"the sessions in {name} to end")
 
     def _exists(self, name: str) -> bool:
         query = sql.SQL("SELECT FROM pg_database WHERE datname = {}").format(sql.Literal(name))

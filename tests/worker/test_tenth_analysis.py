@@ -57,6 +57,8 @@ def test_one_file_and_one_line(connection: Connection, database: str, tmp_path: 
         registry.read_text().replace(line, line + '    "geocrew.analyses.count_features",\n')
     )
     environment = {"PYTHONPATH": str(tmp_path), "GEOCREW_DATABASE_URL": database, "HOME": str(tmp_path)}
+    # It needs no kernel, and to compile them all for the copy takes longer than any test.
+    environment["NUMBA_DISABLE_JIT"] = "1"
 
     def geocrew_command(*words: str) -> str:
         command = [sys.executable, "-m", "geocrew.cli.main", *words]
