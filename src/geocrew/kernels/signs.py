@@ -1,7 +1,7 @@
 """On which side of an edge a corner lies, where rounding cannot have changed the answer.
 
 What is called for every edge takes numbers: counting the references to arrays, which every call with one
-may do twice, took a sixth of the CPU of an erase.
+may do twice, took a sixth of the CPU of an erase's own process.
 """
 
 import numpy as np

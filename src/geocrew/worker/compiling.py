@@ -1,8 +1,8 @@
 """Kernels compiled by a process that ends: what the compiler takes would stay with a worker.
 
-A worker that had compiled its kernels kept 500 MB of the compiler until it was restarted, and the jobs
-that it forked took a third more CPU. Of workers that start at once on an empty cache one has it done,
-the others wait: nine would take ten minutes of CPU to make the same code.
+A worker that had compiled its kernels kept 500 MB of the compiler until it was restarted. Of workers
+that start at once on an empty cache one has it done, the others wait: nine would take ten minutes of CPU
+to make the same code.
 """
 
 import fcntl
