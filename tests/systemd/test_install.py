@@ -11,6 +11,7 @@ import pytest
 from geocrew.errors import ConfigurationError
 from geocrew.ops.finding import Finding
 from geocrew.ops.systemd import check
+from geocrew.ops.systemd import install as installing
 from geocrew.ops.systemd.check import find_problems
 from geocrew.ops.systemd.install import find_options, install
 from geocrew.ops.systemd.options import UnitOptions
@@ -61,37 +62,37 @@ def problems(directory: Path) -> dict[str, Finding]:
 
 
 def test_files_are_written_once(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    first = install(units, given, state=tmp_path)
+    first = install(units, given)
     assert set(first.values()) == {"written"}
     assert {path.name: path.read_text() for path in units.iterdir()} == render(UnitOptions(**given))
     assert {path.stat().st_mode & 0o777 for path in units.iterdir()} == {0o644}
-    assert set(install(units, given, state=tmp_path).values()) == {"unchanged"}
+    assert set(install(units, given).values()) == {"unchanged"}
 
 
 def test_options_stay_until_others_are_given(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    install(units, given | {"memory_mb": 9000}, state=tmp_path)
-    done = install(units, {"memory_mb": None, "concurrency": 2}, state=tmp_path)
+    install(units, given | {"memory_mb": 9000})
+    done = install(units, {"memory_mb": None, "concurrency": 2})
     assert done[HOTSPOT] == "written"
     assert find_options(units) == UnitOptions(**given, memory_mb=9000, concurrency=2)
 
 
 def test_what_a_hand_has_changed_is_kept(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    install(units, given, state=tmp_path)
+    install(units, given)
     changed = (units / HOTSPOT).read_text().replace("RestartSec=5", "RestartSec=1")
     (units / HOTSPOT).write_text(changed)
     (units / "clip_worker.service").unlink()
     with pytest.raises(ConfigurationError, match=rf"{HOTSPOT} in .* changed by hand.*--force"):
-        install(units, given, state=tmp_path)
+        install(units, given)
     assert (units / HOTSPOT).read_text() == changed
     assert not (units / "clip_worker.service").exists()
-    install(units, given, force=True, state=tmp_path)
+    install(units, given, force=True)
     assert (units / HOTSPOT).read_text() == render(UnitOptions(**given))[HOTSPOT]
 
 
 def test_a_unit_of_somebody_else_is_kept(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
     (units / HOTSPOT).write_text("[Service]\nExecStart=/bin/true\n")
     with pytest.raises(ConfigurationError, match=HOTSPOT):
-        install(units, given, state=tmp_path)
+        install(units, given)
     assert [path.name for path in units.iterdir()] == [HOTSPOT]
 
 
@@ -103,25 +104,36 @@ def test_a_private_database_keeps_its_owner(units: Path, given: dict[str, Any], 
     install(units, given | {"user": ME}, state=tmp_path)
 
 
+def test_only_units_that_systemd_reads_concern_a_private_database(
+    units: Path, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installing, "STATE", tmp_path)
+    (tmp_path / "postgres").mkdir()
+    assert "written" in install(units, given).values()
+    monkeypatch.setattr(installing, "READ", (units,))
+    with pytest.raises(ConfigurationError, match="private database"):
+        install(units, given)
+
+
 def test_nothing_is_said_where_nothing_is_installed(units: Path) -> None:
     assert find_problems(units) == []
 
 
 def test_a_machine_in_order(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    install(units, given, state=tmp_path)
+    install(units, given)
     assert problems(units) == {}
     assert [each.name for each in find_problems(units)][:11] == list(render(UnitOptions()))
 
 
 def test_systemd_finds_them_in_order(analyzed: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    install(analyzed, given, state=tmp_path)
+    install(analyzed, given)
     found = {each.name: each for each in find_problems(analyzed)}
     assert {each.state for each in found.values()} == {"ok"}
     assert found[HOTSPOT].message == "as rendered, exposure 1.1"
 
 
 def test_units_are_compared(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    install(units, given, state=tmp_path)
+    install(units, given)
     (units / "clip_worker.service").unlink()
     with (units / HOTSPOT).open("a") as unit:
         unit.write("Nice=5\n")
@@ -138,7 +150,7 @@ def test_units_are_compared(units: Path, given: dict[str, Any], tmp_path: Path) 
 def test_what_systemd_refuses_is_told(
     analyzed: Path, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(analyzed, given, state=tmp_path)
+    install(analyzed, given)
     texts = render(UnitOptions(**given))
     lax = texts["clip_worker.service"]
     for line in (
@@ -167,7 +179,7 @@ def test_what_systemd_refuses_is_told(
 def test_a_program_that_units_cannot_see(
     units: Path, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:
-    install(units, given | {"program": hidden}, state=tmp_path)
+    install(units, given | {"program": hidden})
     monkeypatch.setattr(os, "access", lambda *_: True)
     found = problems(units)["units' program"]
     assert hidden in found.message
@@ -175,7 +187,7 @@ def test_a_program_that_units_cannot_see(
 
 
 def test_a_python_that_units_cannot_see(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
-    install(units, given, state=tmp_path)
+    install(units, given)
     (tmp_path / "bin/python").symlink_to("/home/anna/.pyenv/versions/3.11.7/bin/python3.11")
     found = problems(units)["units' program"]
     assert "/home/anna/.pyenv" in found.message
@@ -186,7 +198,7 @@ def test_a_program_an_account_and_settings_that_are_not_there(
 ) -> None:
     Path(given["program"]).unlink()
     Path(given["environment_file"]).unlink()
-    install(units, given | {"user": "nobody-at-all"}, state=tmp_path)
+    install(units, given | {"user": "nobody-at-all"})
     found = problems(units)
     assert set(found) == {"units' program", "units' account", "units' settings"}
     assert given["program"] in found["units' program"].message
@@ -196,6 +208,6 @@ def test_a_program_an_account_and_settings_that_are_not_there(
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
 def test_settings_open_to_others(units: Path, given: dict[str, Any], tmp_path: Path, mode: int) -> None:
-    install(units, given, state=tmp_path)
+    install(units, given)
     Path(given["environment_file"]).chmod(mode)
     assert f"mode {mode:o}" in problems(units)["units' settings"].message

@@ -11,16 +11,25 @@ from geocrew.ops.systemd.render import read, render
 DIRECTORY = Path("/etc/systemd/system")
 # What StateDirectory=geocrew stands for.
 STATE = Path("/var/lib/geocrew")
+# Where this machine's systemd reads units (systemd.unit(5)); a directory elsewhere is another machine's.
+READ = (
+    DIRECTORY,
+    Path("/run/systemd/system"),
+    Path("/usr/local/lib/systemd/system"),
+    Path("/usr/lib/systemd/system"),
+    Path("/lib/systemd/system"),
+)
 
 
 def install(
-    directory: Path, given: Mapping[str, Any], *, force: bool = False, state: Path = STATE
+    directory: Path, given: Mapping[str, Any], *, force: bool = False, state: Path | None = None
 ) -> dict[str, str]:
     """Write all units; return what became of each file: `written` or `unchanged`.
 
     Options that are not given stay as the units in the directory have them. Raises
     ConfigurationError, with nothing written, for files that somebody has changed or that are not
-    ours, unless forced; and for a directory of data that systemd would give to another user.
+    ours, unless forced; and for a private database in `state`, which systemd would give to another
+    user. Unless given, `state` is this machine's where its systemd reads the directory, else none.
     """
     options = UnitOptions.chosen(given, find_options(directory))
     wanted = render(options)
@@ -31,7 +40,10 @@ def install(
             f"{', '.join(foreign)} in {directory} changed by hand: move the changes to drop-ins"
             " (systemctl edit UNIT), then overwrite with --force"
         )
-    _keep_private_database(state, options.user)
+    if state is None and directory in READ:
+        state = STATE
+    if state is not None:
+        _keep_private_database(state, options.user)
     changed = {name: text for name, text in wanted.items() if present.get(name) != text}
     for name, text in changed.items():
         write_unit(directory / name, text)
