@@ -57,10 +57,10 @@ class Counted(JobContext):
     calls: int = 0
     seconds: float = 0.0
 
-    def progress(self, share: float, message: str) -> None:
+    def progress(self, share: float, message: str, until: float | None = None) -> None:
         """Report and count."""
         began = time.process_time()
-        super().progress(share, message)
+        super().progress(share, message, until)
         self.calls += 1
         self.seconds += time.process_time() - began
 

@@ -31,7 +31,8 @@ class DirectContext:
     steps: list[tuple[float, str]] = field(default_factory=list)
     lines: list[tuple[str, Level]] = field(default_factory=list)
 
-    def progress(self, share: float, message: str) -> None:
+    def progress(self, share: float, message: str, until: float | None = None) -> None:
+        assert until is None or share < until <= 1
         self.steps.append((share, message))
         self.on_progress(share, message)
 

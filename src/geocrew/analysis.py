@@ -10,9 +10,10 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from geocrew.datasets.build import OutputMode, Show, Staged
+from geocrew.datasets.build import OutputMode, Staged
 from geocrew.datasets.features import Features, OnInvalid
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import Staging
 from geocrew.datasets.summary import Summary
@@ -68,16 +69,29 @@ class Context(Protocol):
     staging: Staging
     raster_dir: Path
 
-    def progress(self, share: float, message: str) -> None:
-        """Say how much of the work is done, 0 to 1, and what is being done."""
+    def progress(self, share: float, message: str, until: float | None = None, /) -> None:
+        """Say how much of the work is done, 0 to 1, and what is being done.
+
+        `until` is the share after the index that `connection` makes in its next statement.
+        """
 
     def log(self, message: str, level: Level = "info") -> None:
         """Tell the user something worth keeping."""
 
 
+def checking(context: Context, first: float, last: float) -> Callable[[float], None]:
+    """Return what shows the share of the shapes that is checked: work from share `first` to `last`."""
+
+    def show(share: float) -> None:
+        context.progress(first + (last - first) * share, "checking shapes")
+
+    show(0.0)
+    return show
+
+
 def rest(context: Context, first: float) -> Show:
     """Return what shows a share of the work that is left after the share `first` of all."""
-    return lambda share, step: context.progress(first + (1 - first) * share, step)
+    return part_of(context.progress, first)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def problems(directory: Path) -> dict[str, Finding]:
     return {each.name: each for each in find_problems(directory) if each.state == "problem"}
 
 
-def test_files_are_written_once(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_files_are_written_once(units: Path, given: dict[str, Any]) -> None:
     first = install(units, given)
     assert set(first.values()) == {"written"}
     assert {path.name: path.read_text() for path in units.iterdir()} == render(UnitOptions(**given))
@@ -69,14 +69,14 @@ def test_files_are_written_once(units: Path, given: dict[str, Any], tmp_path: Pa
     assert set(install(units, given).values()) == {"unchanged"}
 
 
-def test_options_stay_until_others_are_given(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_options_stay_until_others_are_given(units: Path, given: dict[str, Any]) -> None:
     install(units, given | {"memory_mb": 9000})
     done = install(units, {"memory_mb": None, "concurrency": 2})
     assert done[HOTSPOT] == "written"
     assert find_options(units) == UnitOptions(**given, memory_mb=9000, concurrency=2)
 
 
-def test_what_a_hand_has_changed_is_kept(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_what_a_hand_has_changed_is_kept(units: Path, given: dict[str, Any]) -> None:
     install(units, given)
     changed = (units / HOTSPOT).read_text().replace("RestartSec=5", "RestartSec=1")
     (units / HOTSPOT).write_text(changed)
@@ -89,7 +89,7 @@ def test_what_a_hand_has_changed_is_kept(units: Path, given: dict[str, Any], tmp
     assert (units / HOTSPOT).read_text() == render(UnitOptions(**given))[HOTSPOT]
 
 
-def test_a_unit_of_somebody_else_is_kept(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_a_unit_of_somebody_else_is_kept(units: Path, given: dict[str, Any]) -> None:
     (units / HOTSPOT).write_text("[Service]\nExecStart=/bin/true\n")
     with pytest.raises(ConfigurationError, match=HOTSPOT):
         install(units, given)
@@ -119,20 +119,20 @@ def test_nothing_is_said_where_nothing_is_installed(units: Path) -> None:
     assert find_problems(units) == []
 
 
-def test_a_machine_in_order(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_a_machine_in_order(units: Path, given: dict[str, Any]) -> None:
     install(units, given)
     assert problems(units) == {}
     assert [each.name for each in find_problems(units)][:11] == list(render(UnitOptions()))
 
 
-def test_systemd_finds_them_in_order(analyzed: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_systemd_finds_them_in_order(analyzed: Path, given: dict[str, Any]) -> None:
     install(analyzed, given)
     found = {each.name: each for each in find_problems(analyzed)}
     assert {each.state for each in found.values()} == {"ok"}
     assert found[HOTSPOT].message == "as rendered, exposure 1.1"
 
 
-def test_units_are_compared(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_units_are_compared(units: Path, given: dict[str, Any]) -> None:
     install(units, given)
     (units / "clip_worker.service").unlink()
     with (units / HOTSPOT).open("a") as unit:
@@ -148,7 +148,7 @@ def test_units_are_compared(units: Path, given: dict[str, Any], tmp_path: Path) 
 
 
 def test_what_systemd_refuses_is_told(
-    analyzed: Path, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    analyzed: Path, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(analyzed, given)
     texts = render(UnitOptions(**given))
@@ -177,7 +177,7 @@ def test_what_systemd_refuses_is_told(
 
 @pytest.mark.parametrize("hidden", ["/root/venv/bin/geocrew", "/home/anna/venv/bin/geocrew"])
 def test_a_program_that_units_cannot_see(
-    units: Path, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
+    units: Path, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:
     install(units, given | {"program": hidden})
     monkeypatch.setattr(os, "access", lambda *_: True)
@@ -194,7 +194,7 @@ def test_a_python_that_units_cannot_see(units: Path, given: dict[str, Any], tmp_
 
 
 def test_a_program_an_account_and_settings_that_are_not_there(
-    units: Path, given: dict[str, Any], tmp_path: Path
+    units: Path, given: dict[str, Any]
 ) -> None:
     Path(given["program"]).unlink()
     Path(given["environment_file"]).unlink()
@@ -207,7 +207,7 @@ def test_a_program_an_account_and_settings_that_are_not_there(
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
-def test_settings_open_to_others(units: Path, given: dict[str, Any], tmp_path: Path, mode: int) -> None:
+def test_settings_open_to_others(units: Path, given: dict[str, Any], mode: int) -> None:
     install(units, given)
     Path(given["environment_file"]).chmod(mode)
     assert f"mode {mode:o}" in problems(units)["units' settings"].message

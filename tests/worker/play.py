@@ -30,6 +30,7 @@ Act = Literal[
     "lock",
     "node",
     "fill",
+    "index",
 ]
 
 
@@ -89,6 +90,7 @@ def _act(params: PlayParams, context: Context) -> None:
             )
         ),
         "node": lambda: context.connection.execute("SELECT ST_Node(geom) FROM public.tangle"),
+        "index": lambda: _index(context),
         "lock": lambda: context.connection.execute("DROP TABLE public.contended"),
     }
     acts[params.act]()
@@ -97,6 +99,11 @@ def _act(params: PlayParams, context: Context) -> None:
 def _talk(context: Context) -> None:
     for number in range(3000):
         context.log(f"line {number}")
+
+
+def _index(context: Context) -> None:
+    context.progress(0.4, "making an index", 0.8)
+    context.connection.execute("CREATE INDEX ON public.many USING gist (public.held(geom))")
 
 
 def _raise(error: Exception) -> None:

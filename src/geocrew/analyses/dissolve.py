@@ -18,7 +18,7 @@ from geocrew.analyses.parts.groups_census import count_rows, merged_geometry, na
 from geocrew.analyses.parts.groups_select import FEATURE_COUNT, Groups
 from geocrew.analyses.parts.groups_shapes import InvalidShapeFoundError, Unions
 from geocrew.analyses.parts.groups_unchecked import take_unchecked
-from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes, rest
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, checking, notes, rest
 from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
@@ -171,8 +171,8 @@ def run(params: Params, context: Context) -> Product:
                 except InvalidShapeFoundError as found:
                     reached = _MERGING[0] + (_MERGING[1] - _MERGING[0]) * found.share
                     clear(context.connection, context.staging)
-        context.progress(reached, "checking shapes")
-        features = prepare(context.connection, layer, context.staging, params.on_invalid)
+        show = checking(context, reached, reached + (1 - reached) * 0.1)
+        features = prepare(context.connection, layer, context.staging, params.on_invalid, show)
         return _run(params, context, layer, features, (grouping, aggregates), reached, checked=True)
 
 
@@ -207,22 +207,28 @@ def _run(
         select = groups_shapes.output(context, groups)
     else:
         select = replace(groups, features=features.for_view(layer)).view()
-    tell(_MERGING[1], "writing")
+    n_groups = _count_groups(context)
     show = rest(context, reached + (1 - reached) * _MERGING[1])
-    staged = build(connection, context.staging, params.output_mode, select, show=show)
+    staged = build(connection, context.staging, params.output_mode, select, n_groups, show=show)
     return Product(
         staged=staged,
         name=_name(params, layer),
-        counts=counts | _merged(context, counts, unions) | {"notes": _notes(params, features, unions)},
+        counts=counts
+        | _merged(context, counts, unions, n_groups)
+        | {"notes": _notes(params, features, unions)},
         described=_stand_in(params, context, features) if staged.kind == "view" else None,
     )
 
 
-def _merged(context: Context, counts: dict[str, Any], unions: Unions) -> dict[str, Any]:
-    """Return the number of groups and how they were merged, and take those that failed off the sheet."""
+def _count_groups(context: Context) -> int:
     table = context.staging.relation("groups")
     row = context.connection.execute(compose("SELECT count(*) FROM {table}", table=table)).fetchone()
-    found = {"n_groups": int(row[0]) - len(unions.failed) if row else 0, "merged_by": dict(unions.ways)}
+    return int(row[0]) if row else 0
+
+
+def _merged(context: Context, counts: dict[str, Any], unions: Unions, n_groups: int) -> dict[str, Any]:
+    """Return the number of groups and how they were merged, and take those that failed off the sheet."""
+    found = {"n_groups": n_groups - len(unions.failed), "merged_by": dict(unions.ways)}
     if not unions.failed:
         return found
     members = context.staging.relation("members")

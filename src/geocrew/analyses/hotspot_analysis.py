@@ -18,8 +18,8 @@ from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
-from geocrew.analyses.parts.static import build_static, spread
-from geocrew.analysis import Analysis, Context, Product, balance, notes, rest
+from geocrew.analyses.parts.static import WRITING, build_static, spread
+from geocrew.analysis import Analysis, Context, Product, balance, checking, notes, rest
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
@@ -92,21 +92,23 @@ def run(params: Params, context: Context) -> Product:
 
 def _run(params: Params, context: Context, layer: Layer, field: DataField, rule: Rule) -> Product:
     connection = context.connection
-    context.progress(0.0, "checking shapes")
-    features = prepare(connection, layer, context.staging, params.on_invalid)
+    show = checking(context, 0.0, 0.1)
+    features = prepare(connection, layer, context.staging, params.on_invalid, show)
     context.progress(0.1, "reading")
     rows = read_rows(connection, features, field, located=rule.contiguity is None)
     check_values(rule, rows, params.values_named, "hot spots")
     context.progress(0.2, "finding neighbours")
     rule = fit_rule(rule, connection, features, rows)
     scores = _compute(params, rule, rows, context)
-    context.progress(0.6, "writing")
     if params.output_mode == "static":
         staged = _build_static(context, features, rows, scores, params.correction)
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field, params.correction))
-        staged = build(connection, context.staging, params.output_mode, select, show=rest(context, 0.6))
+        writing = rest(context, WRITING)
+        staged = build(
+            connection, context.staging, params.output_mode, select, len(rows.row), show=writing
+        )
     counts = _counts(rule, rows, scores)
     counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     for warning in _warnings(scores):

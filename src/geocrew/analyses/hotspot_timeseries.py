@@ -27,9 +27,9 @@ from geocrew.analyses.parts.period_scores import Scores, score_periods, warnings
 from geocrew.analyses.parts.period_sql import result_columns, view_results
 from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
-from geocrew.analyses.parts.static import build_static
+from geocrew.analyses.parts.static import WRITING, build_static
 from geocrew.analyses.parts.trend import Trends, find_trends
-from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, rest
+from geocrew.analysis import Analysis, Column, Context, Product, balance, checking, notes, rest
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
@@ -123,8 +123,8 @@ def run(params: Params, context: Context) -> Product:
 
 def _run(params: Params, context: Context, subject: Subject) -> Product:
     connection, layer, timing = context.connection, subject.layer, subject.timing
-    context.progress(0.0, "checking shapes")
-    features = prepare(connection, layer, context.staging, params.on_invalid)
+    show = checking(context, 0.0, 0.1)
+    features = prepare(connection, layer, context.staging, params.on_invalid, show)
     context.progress(0.1, "finding periods")
     labels = find_periods(connection, features, timing)
     timing = timing.fixed(labels)
@@ -145,7 +145,6 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         lambda share: context.progress(0.3 + 0.25 * share, "summing over neighbours"),
     )
     trends = find_trends(rows.place, rows.step, scores.z, scores.bins)
-    context.progress(0.6, "writing")
     if params.output_mode == "static":
         staged = _build_static(context, features, rows, scores, trends, labels, params.correction)
         described = None
@@ -155,7 +154,10 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
             view, rule, subject.field, subject.timing, subject.location, params.correction
         )
         select = select_rows(view, results)
-        staged = build(connection, context.staging, params.output_mode, select, show=rest(context, 0.6))
+        writing = rest(context, WRITING)
+        staged = build(
+            connection, context.staging, params.output_mode, select, len(rows.row), show=writing
+        )
         described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")

@@ -21,7 +21,7 @@ from geocrew.analyses.parts.nearest_sql import Search, pairs_select
 from geocrew.analyses.parts.nearest_tally import summary_of
 from geocrew.analyses.parts.nearest_targets import are_stored_points, defined_targets
 from geocrew.analyses.parts.nearest_unit import unit_in_words
-from geocrew.analysis import Analysis, Context, Product, VectorParams, notes, rest
+from geocrew.analysis import Analysis, Context, Product, VectorParams, checking, notes, rest
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
@@ -124,9 +124,9 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
             pairs = replace(finder, target=target).find()
         counts = _counts(params, connection, plan, source, target, pairs)
         counts["targets"] |= failed_targets(params.on_invalid, counts["targets"], nowhere)
-        context.progress(0.7, "writing")
         static = _results(params, search, source, target, pairs, compose(""))
-        staged, described = _build(params, context, plan, source, target, static)
+        rows = max(counts["n_pairs"], counts["rows_out"])
+        staged, described = _build(params, context, plan, source, target, static, rows)
     indexed = are_stored_points(source, target) and has_shape_index(connection, plan.target)
     plain = params.output_mode == "static" and params.geometry == "source" and not params.keep_unmatched
     nearest = f"Nearest in {plan.target.dataset.name} to {plan.source.dataset.name}"
@@ -142,13 +142,13 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
 def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Side]:
     """Make both layers addressable and valid; one that is both is read once."""
     connection = context.connection
-    context.progress(0.0, "checking shapes")
-    features = prepare(connection, plan.source, context.staging, params.on_invalid)
+    show = checking(context, 0.0, 0.05)
+    features = prepare(connection, plan.source, context.staging, params.on_invalid, show)
     source = Side(features, Alignment(None, 0.0))
     if plan.search.same:
         return source, source
-    context.progress(0.05, "checking shapes of the targets")
-    others = prepare(connection, plan.target, context.staging, params.on_invalid, part="2")
+    show = checking(context, 0.05, 0.1)
+    others = prepare(connection, plan.target, context.staging, params.on_invalid, show, part="2")
     return source, Side(others, plan.alignment)
 
 
@@ -170,7 +170,7 @@ def _results(
 
 
 def _build(
-    params: Params, context: Context, plan: Plan, source: Side, target: Side, static: Results
+    params: Params, context: Context, plan: Plan, source: Side, target: Side, static: Results, rows: int
 ) -> tuple[Staged, Layer | None]:
     """Build the output, and for a view the table of shapes that stands for its extent and rows."""
     connection, staging = context.connection, context.staging
@@ -193,7 +193,7 @@ def _build(
             described = replace(moved, geometry_column="geom")
         select = _defining_select(params, plan, source, target)
     show = rest(context, 0.7)
-    return build(connection, staging, params.output_mode, select, comments, show), described
+    return build(connection, staging, params.output_mode, select, rows, comments, show), described
 
 
 def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> Expression:

@@ -17,7 +17,17 @@ from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analyses.parts.values import Values, read_values
-from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, balance, notes, rest
+from geocrew.analysis import (
+    Analysis,
+    Column,
+    Context,
+    Product,
+    VectorParams,
+    balance,
+    checking,
+    notes,
+    rest,
+)
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.features import Features, prepare
@@ -147,8 +157,8 @@ def run(params: Params, context: Context) -> Product:
     """Score every row by its value alone, or by those of its neighbours."""
     layer, field, rule = check(params, context.connection, context.user_id)
     with watched(layer):
-        context.progress(0.0, "checking shapes")
-        features = prepare(context.connection, layer, context.staging, params.on_invalid)
+        show = checking(context, 0.0, 0.1)
+        features = prepare(context.connection, layer, context.staging, params.on_invalid, show)
         if rule is None:
             staged, rows, counts, summary = _score_values(params, context, layer, features, field)
         else:
@@ -185,7 +195,8 @@ def _score_values(
             results = _results(field, params, _moments(view, field, params), view.hollow("s"))
             select = select_rows(view, results)
         show = rest(context, 0.3)
-        staged = build(connection, context.staging, params.output_mode, select, show=show)
+        rows = values.value.size
+        staged = build(connection, context.staging, params.output_mode, select, rows, show=show)
         if params.output_mode != "static":
             outliers = _count_outliers(connection, context.staging.relation("out"))
     counts = {
@@ -194,7 +205,7 @@ def _score_values(
         "scale_value": spread.scale,
         "n_outliers": outliers,
     }
-    return staged, values.value.size, values.counts() | counts, values.summary
+    return staged, rows, values.counts() | counts, values.summary
 
 
 def _measured_results(

@@ -1,17 +1,18 @@
 """Turn a SELECT into a staged relation that only has to be moved to be published."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from psycopg import sql
 
 from geocrew.datasets.output import GEOMETRY, ID
+from geocrew.datasets.progress import Show, unseen
 from geocrew.datasets.staging import RelationKind, Staging
+from geocrew.datasets.ticks import Ticks
 from geocrew.db import Connection
 
 OutputMode = Literal["static", "view", "materialized_view"]
-Show = Callable[[float, str], object]
 
 # Of the time that a million points take: rows 4 parts, key 1, spatial index 5, statistics 1.
 _ROWS, _KEY, _INDEX = 0.35, 0.45, 0.92
@@ -34,16 +35,22 @@ def build(
     staging: Staging,
     output_mode: OutputMode,
     select: sql.Composable,
+    rows: int | None = None,
     comments: Mapping[str, str] | None = None,
-    show: Show = lambda _share, _step: None,
+    show: Show = unseen,
 ) -> Staged:
     """Make the relation that `output_mode` names of a SELECT with columns id and geom.
 
-    `comments` says of columns what their names cannot, e.g. a unit; `show` is told each step that a
-    stored relation takes, and the share of them that is done.
+    About `rows` are expected; where nobody knows how many, writing them shows nothing. `comments` says
+    of columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that
+    is done.
     """
-    make = {"view": _build_view, "materialized_view": _build_materialized_view, "static": _build_table}
-    staged = make[output_mode](connection, staging, select, show)
+    if output_mode == "static":
+        staged = _build_table(connection, staging, select, rows, show)
+    elif output_mode == "view":
+        staged = _build_view(connection, staging, select)
+    else:
+        staged = _build_materialized_view(connection, staging, select, show)
     for column, comment in (comments or {}).items():
         connection.execute(
             sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
@@ -53,12 +60,19 @@ def build(
     return staged
 
 
-def _build_table(connection: Connection, staging: Staging, select: sql.Composable, show: Show) -> Staged:
+def _build_table(
+    connection: Connection, staging: Staging, select: sql.Composable, expected: int | None, show: Show
+) -> Staged:
     """Make a table of `select` with primary key, spatial index and statistics."""
-    rows = connection.execute(
-        sql.SQL("CREATE TABLE {} AS {}").format(staging.relation("out"), select)
-    ).rowcount
-    show(_ROWS, "numbering the rows")
+    show(0.0, "writing")
+    ticks = Ticks(expected)
+    # OFFSET 0: a row is told of when it is made, not when one that it is made of is read.
+    query = sql.SQL("CREATE TABLE {} AS SELECT * FROM ({} OFFSET 0) AS made WHERE {}").format(
+        staging.relation("out"), select, ticks.each(sql.Identifier("made", ID))
+    )
+    with ticks.heard(connection, lambda share: show(_ROWS * share, "writing")):
+        rows = connection.execute(query).rowcount
+    show(_ROWS, "numbering the rows", _KEY)
     connection.execute(
         sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})").format(
             staging.relation("out"), sql.Identifier(staging.name("out_pkey")), sql.Identifier(ID)
@@ -68,7 +82,7 @@ def _build_table(connection: Connection, staging: Staging, select: sql.Composabl
     return Staged(staging.name("out"), "table", rows)
 
 
-def _build_view(connection: Connection, staging: Staging, select: sql.Composable, _show: Show) -> Staged:
+def _build_view(connection: Connection, staging: Staging, select: sql.Composable) -> Staged:
     """Make a view of `select`, which reads with the rights of its reader."""
     connection.execute(
         sql.SQL("CREATE VIEW {} WITH (security_invoker = true) AS {}").format(
@@ -81,11 +95,15 @@ def _build_view(connection: Connection, staging: Staging, select: sql.Composable
 def _build_materialized_view(
     connection: Connection, staging: Staging, select: sql.Composable, show: Show
 ) -> Staged:
-    """Make a materialized view of `select` with a unique id: what a concurrent refresh needs."""
+    """Make a materialized view of `select` with a unique id: what a concurrent refresh needs.
+
+    How far it is nobody can tell: what would tell of its rows would be part of its definition.
+    """
+    show(0.0, "filling the view, which tells nothing until it is done")
     rows = connection.execute(
         sql.SQL("CREATE MATERIALIZED VIEW {} AS {}").format(staging.relation("out"), select)
     ).rowcount
-    show(_ROWS, "numbering the rows")
+    show(_ROWS, "numbering the rows", _KEY)
     connection.execute(
         sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})").format(
             sql.Identifier(staging.name("out_id")), staging.relation("out"), sql.Identifier(ID)
@@ -96,7 +114,7 @@ def _build_materialized_view(
 
 
 def _finish(connection: Connection, staging: Staging, show: Show) -> None:
-    show(_KEY, "making the spatial index")
+    show(_KEY, "making the spatial index", _INDEX)
     connection.execute(
         sql.SQL("CREATE INDEX {} ON {} USING gist ({})").format(
             sql.Identifier(staging.name("out_geom")),

@@ -1,29 +1,24 @@
 """The rows of a layer as an analysis takes them: addressable, and with valid shapes.
 
-Invalid shapes are found by PostgreSQL (ST_IsValid costs n log n of one row) and mended in this
-process, which can be killed: ST_MakeValid of a spiral in the server was deaf to cancel for 30 s.
-Only they travel; what is mended waits in a staged table beside the input.
+What is mended waits in a staged table beside the input.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-import shapely
 from psycopg import sql
 
 from geocrew.datasets.geometry import OutputGeometry, output_geometry
+from geocrew.datasets.invalid import Dropped, leave_out, mend, refuse_invalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.db import Connection, statement
-from geocrew.errors import SourceChanged, UserError
+from geocrew.errors import SourceChanged
 
 OnInvalid = Literal["repair", "skip", "fail"]
-Dropped = tuple[dict[str, Any], ...]
 
 _SQL = "geocrew.datasets.sql"
-_LISTED = 1000
-_COLLECTION = 7  # shapely's type id of GeometryCollection
 
 
 @dataclass(frozen=True)
@@ -147,26 +142,31 @@ def take_rows(connection: Connection, layer: Layer, workshop: Staging, part: str
 
 
 def prepare(
-    connection: Connection, layer: Layer, workshop: Staging, on_invalid: OnInvalid, part: str = ""
+    connection: Connection,
+    layer: Layer,
+    workshop: Staging,
+    on_invalid: OnInvalid,
+    show: Callable[[float], object],
+    part: str = "",
 ) -> Features:
     """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
 
-    `part` is that of `take_rows`.
+    `show` hears the share of the rows that have been looked at; `part` is that of `take_rows`.
     """
     features = replace(take_rows(connection, layer, workshop, part), on_invalid=on_invalid)
     layer, geometry = features.layer, features.geometry
     if geometry.dimension == 0:
         return features
     if on_invalid == "fail":
-        refuse_invalid(connection, layer)
+        refuse_invalid(connection, layer, show)
     mends = workshop.relation(f"mends{part}")
     connection.execute(sql.SQL("CREATE TABLE {} (row tid, version xid, geom geometry)").format(mends))
     lost = 0
     dropped: Dropped = ()
     if on_invalid == "skip":
-        invalid, dropped = _leave_out(connection, layer, mends)
+        invalid, dropped = leave_out(connection, layer, mends, show)
     else:
-        invalid, lost = _mend(connection, layer, geometry, mends)
+        invalid, lost = mend(connection, layer, geometry, mends, show)
     connection.execute(sql.SQL("ANALYZE {}").format(mends))
     return replace(
         features, mends=mends if invalid else None, invalid=invalid, lost=lost, dropped=dropped
@@ -182,100 +182,3 @@ def _storage(connection: Connection, layer: Layer) -> int:
 
 def _mended_alias(alias: str) -> sql.Identifier:
     return sql.Identifier(f"{alias}_mended")
-
-
-def refuse_invalid(connection: Connection, layer: Layer) -> None:
-    """Raise UserError that names the first ten rows whose shapes are not valid, if there are any."""
-    name = layer.rank("s") or sql.SQL("NULL")
-    query = sql.SQL(
-        "SELECT ({name})::text, count(*) OVER () FROM {relation} AS s"
-        " WHERE NOT ST_IsValid({shape}) ORDER BY {name} LIMIT 10"
-    ).format(name=name, relation=layer.relation, shape=layer.shape("s"))
-    found = connection.execute(query).fetchall()
-    if found:
-        ids = ", ".join(str(row[0]) for row in found)
-        raise UserError(
-            f"{layer.described} has {found[0][1]} invalid geometries, the first with id {ids}; "
-            'mend them, or choose on_invalid "repair" or "skip"'
-        )
-
-
-def _leave_out(connection: Connection, layer: Layer, mends: sql.Identifier) -> tuple[int, Dropped]:
-    """List the invalid rows in the staged table; return their number, and the first with reasons."""
-    insert = sql.SQL(
-        "INSERT INTO {mends} (row, version) SELECT ctid, xmin FROM {relation} AS s"
-        " WHERE NOT ST_IsValid({shape})"
-    ).format(mends=mends, relation=layer.relation, shape=layer.shape("s"))
-    invalid = connection.execute(insert).rowcount
-    name = layer.rank("s") or sql.SQL("s.ctid")
-    query = sql.SQL(
-        "SELECT {name}, ST_IsValidReason({shape}) FROM {mends} AS m"
-        " JOIN {relation} AS s ON s.ctid = m.row AND s.xmin = m.version ORDER BY {name} LIMIT {listed}"
-    ).format(
-        name=name,
-        shape=layer.shape("s"),
-        mends=mends,
-        relation=layer.relation,
-        listed=sql.Literal(_LISTED),
-    )
-    rows = connection.execute(query).fetchall()
-    return invalid, tuple(
-        {"id": row if isinstance(row, int) else str(row), "reason": reason} for row, reason in rows
-    )
-
-
-def _mend(
-    connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier
-) -> tuple[int, int]:
-    """Fill the staged table with the mended shapes of invalid rows; return their number and the lost."""
-    query = sql.SQL(
-        "SELECT ctid::text, xmin::text, ST_AsBinary(ST_CurveToLine({shape})) FROM {relation} AS s"
-        " WHERE NOT ST_IsValid({shape})"
-    ).format(shape=layer.shape("s"), relation=layer.relation)
-    rows = connection.execute(query).fetchall()
-    mended = [(row, version, _mended(bytes(wkb), geometry)) for row, version, wkb in rows]
-    copy = sql.SQL("COPY {} (row, version, geom) FROM STDIN").format(mends)
-    with connection.cursor() as cursor, cursor.copy(copy) as copying:
-        for each in mended:
-            copying.write_row(each)
-    return len(mended), sum(shape is None for _, _, shape in mended)
-
-
-def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
-    """Return a valid shape as hexadecimal EWKB of the output's type, None where nothing is left."""
-    whole = mend_shape(wkb)
-    if whole is None:
-        return None
-    whole = shapely.force_3d(whole) if geometry.has_z else shapely.force_2d(whole)
-    return str(shapely.to_wkb(shapely.set_srid(whole, geometry.srid), hex=True, include_srid=True))
-
-
-def mend_shape(wkb: bytes) -> Any:
-    """Return a valid shape of a straight one, None where nothing is left.
-
-    By structure (a shell in a shell is no hole), in the dimension that the shape had; the members of a
-    collection each by itself.
-    """
-    try:
-        with np.errstate(invalid="ignore"):
-            shape = shapely.from_wkb(wkb, on_invalid="fix")
-            if shapely.get_type_id(shape) == _COLLECTION:
-                members = [_of_own_dimension(each) for each in shapely.get_parts(shape)]
-                kept = [each for each in members if each is not None]
-                return shapely.geometrycollections(kept) if kept else None
-            return _of_own_dimension(shape)
-    except shapely.GEOSException:  # coordinates that are no numbers
-        return None
-
-
-def _of_own_dimension(shape: Any) -> Any:
-    valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
-    dimension = shapely.get_dimensions(shape)
-    parts = [
-        part
-        for part in shapely.get_parts(shapely.get_parts(valid))
-        if not part.is_empty and shapely.get_dimensions(part) == dimension
-    ]
-    if not parts:
-        return None
-    return (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension](parts)

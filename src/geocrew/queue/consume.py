@@ -68,6 +68,13 @@ def heartbeat(connection: Connection, beats: Sequence[Beat], lease_seconds: floa
         return cursor.execute(statement(_SQL, "heartbeat"), values).fetchall()
 
 
+def index_shares(connection: Connection, backends: Sequence[int]) -> dict[int, float]:
+    """Return how much of the index that each of some sessions is making is done, 0 to 1."""
+    return dict(
+        connection.execute(statement(_SQL, "index_progress"), {"pids": list(backends)}).fetchall()
+    )
+
+
 def complete(connection: Connection, job_id: int, lease: UUID, result: dict[str, Any]) -> None:
     """Mark the job completed in the caller's transaction; raises LeaseLost when it is not ours."""
     values = {"id": job_id, "lease": lease, "result": Jsonb(result)}

@@ -1,6 +1,6 @@
 """From a query that passed the guard to a staged view, made, tried and counted as the role of views."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from geocrew.datasets.build import OutputMode, Show, Staged, build
+from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.output import GEOMETRY, ID
+from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.relation import find_relation
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import Summary, summarise
@@ -55,7 +56,7 @@ def create(
     source: Layer,
     *,
     materialized: bool,
-    progress: Callable[[float, str], object],
+    progress: Show,
 ) -> View:
     """Make the view in the workshop; raises UserError for a query that PostgreSQL cannot run in time.
 
@@ -76,10 +77,7 @@ def create(
             read = replace(source, schema=SCHEMA, table=staging.name(_QUERY), relation_kind="v")
             shape = outline(connection, found, read, definition.parameter)
         progress(0.4, "making the view")
-
-        def show(share: float, step: str) -> None:
-            progress(0.4 + 0.3 * share, step)
-
+        show = part_of(progress, 0.4, 0.7)
         staged = _build(connection, staging, definition, shape, spatial, materialized, limit, show)
         progress(0.7, "counting its rows")
         with confined(connection, spatial, limit):

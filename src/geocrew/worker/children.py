@@ -22,7 +22,10 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass
 class Child:
-    """One running job as its parent sees it; times are time.monotonic()."""
+    """One running job as its parent sees it; times are time.monotonic().
+
+    `indexing`: the percent before and after the index that its session is making.
+    """
 
     claim: Claim
     pid: int
@@ -34,6 +37,7 @@ class Child:
     percent: int = 0
     message: str | None = None
     reported: bool = False
+    indexing: tuple[int, int] | None = None
     lines: list[tuple[str, str]] = field(default_factory=list)
     backend: int | None = None
     killed: KillReason | None = None
@@ -74,8 +78,9 @@ class Child:
 
     def _take(self, report: Report) -> None:
         match report:
-            case Progress(percent, message):
+            case Progress(percent, message, until):
                 self.percent, self.message = max(self.percent, percent), message
+                self.indexing = None if until is None else (percent, until)
                 self.reported = True
             case Line(level, message):
                 self.lines.append((level, message))
@@ -83,6 +88,12 @@ class Child:
                 self.backend = pid
             case Ended():
                 self.ended = report
+
+    def indexed(self, share: float) -> None:
+        """Take in how much of its index is made."""
+        if self.indexing is not None:
+            first, until = self.indexing
+            self.percent = max(self.percent, int(first + (until - first) * share))
 
     def reap(self) -> bool:
         """Collect the process if it is gone, with its last words."""

@@ -27,16 +27,22 @@ class JobContext:
     _lines: int = field(default=0, init=False)
     _last: tuple[float, str] = field(default=(0.0, ""), init=False)
 
-    def progress(self, share: float, message: str) -> None:
+    def progress(self, share: float, message: str, until: float | None = None) -> None:
         """Report progress: each step at once, within a step four times a second."""
         now = time.monotonic()
         sent, step = self._last
         if message != step or now - sent >= _PROGRESS_SECONDS:
             self._last = (now, message)
-            send(self.pipe, Progress(min(99, max(0, int(share * 100))), message))
+            send(
+                self.pipe, Progress(_percent(share), message, None if until is None else _percent(until))
+            )
 
     def log(self, message: str, level: Level = "info") -> None:
         """Report a line for the job's log, which holds a thousand of each attempt."""
         self._lines += 1
         if self._lines <= _LOG_LINES:
             send(self.pipe, Line(level, message[:_LINE_LENGTH]))
+
+
+def _percent(share: float) -> int:
+    return min(99, max(0, int(share * 100)))

@@ -21,6 +21,7 @@ from geocrew.queue.tallies import Tallies
 from geocrew.settings import Settings
 from geocrew.worker import upkeep
 from geocrew.worker.children import Child, enforce_limits, start
+from geocrew.worker.indexes import follow_indexes
 from geocrew.worker.link import Link
 from geocrew.worker.notify import Notifier
 from geocrew.worker.pause import NO_DESCRIPTOR, Pause
@@ -153,6 +154,7 @@ class Worker:
         living = [child for child in self.children.values() if child.killed != "lease"]
         if not living or now < self._beat_due():
             return
+        follow_indexes(connection, living)
         beats = [Beat(each.claim.id, each.claim.lease, each.percent, each.message) for each in living]
         for pulse in consume.heartbeat(connection, beats, self.settings.lease_seconds):
             child = self.children[pulse.id]
@@ -169,7 +171,7 @@ class Worker:
         self.agenda.beat = now + self.settings.lease_seconds / 3
 
     def _beat_due(self) -> float:
-        if any(child.reported for child in self.children.values()):
+        if any(child.reported or child.indexing for child in self.children.values()):
             return min(self.agenda.beat, self.agenda.last_beat + _PROGRESS_SECONDS)
         return self.agenda.beat
 

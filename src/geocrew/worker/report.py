@@ -19,10 +19,14 @@ class Backend:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the job is: percent, and the step it is in."""
+    """How far the job is: percent, and the step it is in.
+
+    `until`: the percent after the index that the child's session is making.
+    """
 
     percent: int
     message: str
+    until: int | None = None
 
 
 @dataclass(frozen=True)

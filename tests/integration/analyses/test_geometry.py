@@ -104,7 +104,7 @@ def test_fail_names_the_first_ten(shared: Connection, job_type: str, params: dic
     assert "15 invalid geometries" in str(caught.value)
     assert "id 26, 27, 28, 29, 30, 31, 32, 33, 34, 35;" in str(caught.value)
     assert '"repair" or "skip"' in str(caught.value)
-    assert steps == ["checking shapes"]
+    assert set(steps) == {"checking shapes"}
 
 
 @pytest.mark.parametrize(("job_type", "params"), BOTH)

@@ -14,7 +14,7 @@ from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
-from geocrew.analyses.parts.static import build_static, spread
+from geocrew.analyses.parts.static import WRITING, build_static, spread
 from geocrew.analysis import Column, Context, rest
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import OutputMode, Staged, build
@@ -102,13 +102,13 @@ def build_local_moran(
     found = _compute(
         rule, rows, where, lambda share: context.progress(0.3 + 0.3 * share, "summing over neighbours")
     )
-    context.progress(0.6, "writing")
     if output_mode == "static":
         staged = _build_static(context, features, rows, found)
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field))
-        staged = build(connection, context.staging, output_mode, select, show=rest(context, 0.6))
+        show = rest(context, WRITING)
+        staged = build(connection, context.staging, output_mode, select, len(rows.row), show=show)
     counts = rows.counts() | _counts(rule, found)
     return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 

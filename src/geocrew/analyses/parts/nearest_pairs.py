@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, LiteralString
 
 from geocrew.analyses.parts.block_ranges import block_ranges
@@ -17,6 +18,7 @@ from geocrew.analyses.parts.nearest_tally import Points, Tally
 from geocrew.analyses.parts.nearest_targets import prepare_targets
 from geocrew.datasets.arrays import Array, ArrayType, write_arrays
 from geocrew.datasets.compose import Expression, compose, identify
+from geocrew.datasets.estimate import estimate_rows
 from geocrew.datasets.features import OnInvalid
 from geocrew.datasets.pairing import Side
 from geocrew.datasets.staging import Staging
@@ -67,9 +69,8 @@ class Finder:
     def find(self) -> Pairs:
         """Find all pairs, in whichever way is the cheapest."""
         sources = self._estimate_rows(self.source)
-        if are_points(
-            self.source, self.target, self.search, sources, lambda: self._estimate_rows(self.target)
-        ):
+        targets = partial(self._estimate_rows, self.target)
+        if are_points(self.source, self.target, self.search, sources, targets):
             pairs = self._among_points()
         elif are_outlines(self.connection, self.source, self.target, self.search, sources):
             pairs = self._among_outlines()
@@ -158,20 +159,7 @@ class Finder:
         return lambda share: self.on_progress(first + (stop - first) * share, doing)
 
     def _estimate_rows(self, side: Side) -> int:
-        """Return about how many rows there are, as the planner sees it: it only decides on the way."""
-        layer = side.features.layer
-        query = compose(
-            "SELECT reltuples / relpages * pg_relation_size(oid) / current_setting('block_size')::int"
-            " FROM pg_class WHERE oid = format('%I.%I', {schema}, {table})::regclass"
-            " AND reltuples > 0 AND relpages > 0",
-            schema=layer.schema,
-            table=layer.table,
-        )
-        row = self.connection.execute(query).fetchone()
-        if row is None:  # never analysed
-            query = compose("SELECT count(*) FROM {table}", table=layer.relation)
-            row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return estimate_rows(self.connection, side.features.layer)
 
     def _count_places(self, side: Side) -> Places:
         query = compose(

@@ -10,7 +10,8 @@ import shapely
 from geocrew.analyses.parts.overlay_ladder import Verdict
 from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.datasets.arrays import Array
-from geocrew.datasets.features import OnInvalid, mend_shape
+from geocrew.datasets.features import OnInvalid
+from geocrew.datasets.invalid import mend_shape
 from geocrew.kernels.arrays import Ints
 from geocrew.kernels.validity import is_valid
 

@@ -11,6 +11,7 @@ from geocrew.analyses.parts.overlay_layers import MaskLayer, prepare_mask, view_
 from geocrew.analyses.parts.overlay_mask import Mask, enlarged
 from geocrew.analyses.parts.overlay_points import sort_points
 from geocrew.analyses.parts.overlay_result import (
+    WRITING,
     build_points,
     build_shapes,
     build_view,
@@ -20,9 +21,10 @@ from geocrew.analyses.parts.overlay_result import (
 from geocrew.analyses.parts.overlay_rows import Rows, read_rows
 from geocrew.analyses.parts.overlay_sql import straight_shape
 from geocrew.analyses.parts.overlay_workshop import Workshop
-from geocrew.analysis import Context, Product, VectorParams
+from geocrew.analysis import Context, Product, VectorParams, checking
 from geocrew.datasets.compose import Expression
-from geocrew.datasets.features import Features, OnInvalid, refuse_invalid, take_rows
+from geocrew.datasets.features import Features, OnInvalid, take_rows
+from geocrew.datasets.invalid import refuse_invalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
@@ -52,10 +54,10 @@ class Blade:
 
 def open_source(context: Context, layer: Layer, on_invalid: OnInvalid) -> Source:
     """Make the features addressable; raises UserError for invalid shapes under `fail`."""
-    context.progress(0.0, "checking shapes")
+    context.progress(0.0, "opening the features")
     features = take_rows(context.connection, layer, context.staging)
     if on_invalid == "fail" and features.geometry.dimension != 0:
-        refuse_invalid(context.connection, features.layer)
+        refuse_invalid(context.connection, features.layer, checking(context, 0.0, 0.05))
     return Source(layer, replace(features, on_invalid=on_invalid))
 
 
@@ -70,7 +72,7 @@ def cut_by_dataset(
     """Cut the features of `layer` by the union of a dataset's polygons."""
     source = open_source(context, layer, params.on_invalid)
     with watched(mask.layer):
-        prepared = prepare_mask(context, mask, params.on_invalid)
+        prepared = prepare_mask(context, mask, params.on_invalid, checking(context, 0.05, 0.1))
 
     def item(features: Features) -> Expression:
         return view_mask(mask, prepared.features, straight_shape(features))
@@ -105,9 +107,8 @@ def _cut_points(
         points = sort_points(
             operation, connection, context.staging, features, blade.mask, _shower(context)
         )
-        context.progress(0.8, "writing")
         if params.output_mode == "static":
-            staged = build_points(context, features, points.where)
+            staged = build_points(context, features, points.where, points.total)
             rows_out = staged.rows or 0
         else:
             view = features.for_view(source.layer)
@@ -125,11 +126,11 @@ def _cut_shapes(
     rows = _read(operation, connection, features, blade.mask)
     workshop = Workshop(connection, context.staging, features, rows)
     overlaid = overlay(operation, workshop, rows, blade.mask, params.on_invalid, _shower(context))
-    context.progress(0.8, "writing")
     known = replace(features, invalid=overlaid.invalid.count, lost=overlaid.invalid.lost)
     if params.output_mode == "static":
-        staged = build_shapes(context, features, workshop.remains())
-        if staged.rows != overlaid.count(Verdict.KEPT, Verdict.CUT):
+        rows_out = overlaid.count(Verdict.KEPT, Verdict.CUT)
+        staged = build_shapes(context, features, workshop.remains(), rows_out)
+        if staged.rows != rows_out:
             raise features.changed()
         summary = workshop.summarise()
     else:
@@ -158,6 +159,6 @@ def _check_cuts(features: Features, params: VectorParams, overlaid: Overlaid) ->
 
 def _shower(context: Context) -> Callable[[float], None]:
     def show(share: float) -> None:
-        context.progress(0.2 + 0.6 * share, "cutting")
+        context.progress(0.2 + (WRITING - 0.2) * share, "cutting")
 
     return show

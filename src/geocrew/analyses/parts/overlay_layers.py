@@ -1,5 +1,6 @@
 """The dataset whose polygons cut: opened, checked, and as a mask for tables and for views."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +58,15 @@ class Blade:
         }
 
 
-def prepare_mask(context: Context, mask: MaskLayer, on_invalid: OnInvalid) -> Blade:
-    """Copy the polygons to the workshop; raises UserError where they are not all polygons."""
+def prepare_mask(
+    context: Context, mask: MaskLayer, on_invalid: OnInvalid, show: Callable[[float], None]
+) -> Blade:
+    """Copy the polygons to the workshop; raises UserError where they are not all polygons.
+
+    `show` hears the share of them that is checked.
+    """
     connection, table = context.connection, context.staging.relation("mask")
-    features = prepare(connection, mask.layer, context.staging, on_invalid, part="2")
+    features = prepare(connection, mask.layer, context.staging, on_invalid, show, part="2")
     if features.geometry.dimension != 2 and _any_rows(connection, features):
         raise UserError(
             f"{mask.parameter} {mask.layer.dataset.id} holds points, lines or a mixture; "

@@ -16,11 +16,14 @@ from geocrew.datasets.summary import Summary, summarise
 from geocrew.datasets.topology import refused_as
 from geocrew.errors import UserError
 
+# The share of an overlay's work that is done when all is cut.
+WRITING = 0.8
+
 _UNMOVED = Alignment(None, 0.0)
 
 
-def build_shapes(context: Context, features: Features, remains: Expression) -> Staged:
-    """Let the server write the rows of `remains` (row, version, geom), whole where geom is NULL."""
+def build_shapes(context: Context, features: Features, remains: Expression, rows: int) -> Staged:
+    """Let the server write the `rows` of `remains` (row, version, geom), whole where geom is NULL."""
     joins = compose("JOIN {remains} AS r ON r.row = s.ctid AND r.version = s.xmin", remains=remains)
     part = features.geometry.force(compose("r.geom"))
     shape = compose(
@@ -35,14 +38,14 @@ def build_shapes(context: Context, features: Features, remains: Expression) -> S
             context.connection.execute(
                 "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
             )
-        staged = _build_table(context, features, joins, shape, None)
+        staged = _build_table(context, features, joins, rows, shape=shape)
         features.check_unchanged(context.connection)
     return staged
 
 
-def build_points(context: Context, features: Features, where: Expression) -> Staged:
-    """Let the server write the rows that remain, all whole."""
-    return _build_table(context, features, compose(""), None, where)
+def build_points(context: Context, features: Features, where: Expression, rows: int) -> Staged:
+    """Let the server write the rows that remain, all whole; they are `rows` at most."""
+    return _build_table(context, features, compose(""), rows, where=where)
 
 
 def build_view(
@@ -75,7 +78,7 @@ def build_view(
     )
     with refused_as(context.connection, lambda reason: unfit_for_view(features, mode, reason)):
         select = select_rows(features, results)
-        staged = build(context.connection, context.staging, mode, select, show=rest(context, 0.8))
+        staged = build(context.connection, context.staging, mode, select, show=rest(context, WRITING))
         return staged, summarise(context.connection, SCHEMA, staged.table, GEOMETRY)
 
 
@@ -104,8 +107,10 @@ def _build_table(
     context: Context,
     features: Features,
     joins: Expression,
-    shape: Expression | None,
-    where: Expression | None,
+    rows: int,
+    *,
+    shape: Expression | None = None,
+    where: Expression | None = None,
 ) -> Staged:
     side = Side(features, _UNMOVED)
     results = Results(
@@ -117,4 +122,5 @@ def _build_table(
     )
     context.connection.execute("SET LOCAL jit = off")
     select = select_rows(features, results)
-    return build(context.connection, context.staging, "static", select, show=rest(context, 0.8))
+    show = rest(context, WRITING)
+    return build(context.connection, context.staging, "static", select, rows, show=show)

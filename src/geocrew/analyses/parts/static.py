@@ -14,6 +14,9 @@ from geocrew.datasets.compose import Expression, compose, identify, join
 from geocrew.datasets.features import Features
 from geocrew.datasets.output import Results, select_rows
 
+# The share of a job's work that is done when its scores are.
+WRITING = 0.6
+
 _TYPES: dict[str, ArrayType] = {"<f8": "float8", "<i8": "int8", "<i4": "int4", "<i2": "int2"}
 
 
@@ -62,6 +65,7 @@ def build_static(
     Raises SourceChanged where s is not what was read.
     """
     connection, table = context.connection, context.staging.relation("scores")
+    context.progress(WRITING, "sending the results")
     types = {name: _TYPES[values.dtype.str] for name, values in results.items()}
     declared = [compose("{name} " + kind, name=identify(name)) for name, kind in types.items()]
     connection.execute(
@@ -91,7 +95,8 @@ def build_static(
     )
     with connection.transaction():
         select = select_rows(found, Results(columns, joins))
-        staged = build(connection, context.staging, "static", select, show=rest(context, 0.6))
+        n, show = len(rows.row), rest(context, WRITING)
+        staged = build(connection, context.staging, "static", select, n, show=show)
         features.check_unchanged(connection)
     if staged.rows != len(rows.row):
         raise features.changed()

@@ -1,0 +1,92 @@
+"""What a statement that runs tells of itself."""
+
+from threading import Thread
+
+import pytest
+from psycopg import sql
+from tests.held import holding, make_held
+from tests.waiting import wait_for
+
+from geocrew.datasets.ticks import Ticks
+from geocrew.db import Connection, connect
+
+STEPS = [1, 10, 128, 1000, 4096, -64]
+
+
+def count(connection: Connection, ticks: Ticks, rows: int, step: int = 1) -> tuple[int, list[float]]:
+    """Count rows numbered in steps, each told of; return the count and the shares heard."""
+    heard: list[float] = []
+    query = sql.SQL("SELECT count(*) FROM generate_series(1, {}) AS i WHERE {}").format(
+        rows, ticks.each(sql.SQL("(i * {}::bigint)").format(step))
+    )
+    with ticks.heard(connection, heard.append):
+        row = connection.execute(query).fetchone()
+    return (row or (0,))[0], heard
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("rows", [1, 5, 127, 5000, 200_000])
+def test_some_rows_are_told_of_whatever_their_numbers(shared: Connection, rows: int, step: int) -> None:
+    counted, heard = count(shared, Ticks(rows), rows, step)
+    assert counted == rows
+    assert heard == sorted(heard)
+    assert 0 < len(heard) < 5 * 256
+    assert heard[-1] == pytest.approx(1, abs=0.02) if step == 1 else heard[-1] <= 1
+
+
+def test_an_estimate_may_be_wrong(shared: Connection) -> None:
+    assert count(shared, Ticks(100_000), 50_000)[1][-1] == pytest.approx(0.5, abs=0.01)
+    assert count(shared, Ticks(100_000), 200_000)[1][-1] == 1
+    assert count(shared, Ticks(0), 3) == (3, [1, 1, 1])
+
+
+def test_where_the_number_of_rows_is_not_known_nothing_is_told(shared: Connection) -> None:
+    assert count(shared, Ticks(None), 1000) == (1000, [])
+
+
+def test_a_row_without_a_number_stays(shared: Connection) -> None:
+    query = sql.SQL("SELECT {}").format(Ticks(5000).each(sql.SQL("NULL::bigint")))
+    assert shared.execute(query).fetchone() == (True,)
+
+
+def test_a_session_that_wants_no_messages_hears(database: str) -> None:
+    """So are those of jobs."""
+    with connect(database, "quiet", client_min_messages="error") as connection:
+        assert len(count(connection, Ticks(1000), 1000)[1]) > 100
+        connection.execute("SELECT geocrew.tick()")  # nobody listens any more
+
+
+def test_parallel_workers_are_heard(connection: Connection) -> None:
+    connection.execute("CREATE TABLE many AS SELECT generate_series(1, 200000) AS i")
+    connection.execute(
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;"
+        " SET parallel_leader_participation = off"
+    )
+    ticks, heard = Ticks(200_000), list[float]()
+    query = sql.SQL("SELECT count(*) FROM many WHERE {}").format(ticks.each(sql.SQL("i")))
+    plan = connection.execute(sql.SQL("EXPLAIN {}").format(query)).fetchall()
+    assert any("Parallel" in row[0] for row in plan)
+    with ticks.heard(connection, heard.append):
+        assert connection.execute(query).fetchone() == (200_000,)
+    assert heard[-1] == pytest.approx(1, abs=0.02)
+
+
+def test_it_is_told_while_the_statement_runs(database: str, connection: Connection) -> None:
+    make_held(connection, 501)
+    ticks, heard = Ticks(1000), list[float]()
+    query = sql.SQL(
+        "CREATE TABLE made AS SELECT * FROM (SELECT i, held(ST_Point(i, 0))"
+        " FROM generate_series(1, 1000) AS i OFFSET 0) AS made WHERE {}"
+    ).format(ticks.each(sql.SQL("i")))
+
+    def write() -> None:
+        with connect(database, "writer") as writer, ticks.heard(writer, heard.append):
+            writer.execute(query)
+
+    thread = Thread(target=write)
+    with holding(connection):
+        thread.start()
+        wait_for(lambda: heard and heard[-1] >= 0.49, 30, f"half of it to be told: {heard}")
+        assert heard[-1] < 0.51
+    thread.join()
+    assert heard[-1] == pytest.approx(1, abs=0.01)
