@@ -79,11 +79,11 @@ class Context(Protocol):
         """Tell the user something worth keeping."""
 
 
-def checking(context: Context, first: float, last: float) -> Callable[[float], None]:
-    """Return what shows the share of the shapes that is checked: work from share `first` to `last`."""
+def step_of(context: Context, step: str, first: float, last: float) -> Callable[[float], None]:
+    """Begin a step that goes from share `first` to `last` of all; return what shows its own share."""
 
     def show(share: float) -> None:
-        context.progress(first + (last - first) * share, "checking shapes")
+        context.progress(first + (last - first) * share, step)
 
     show(0.0)
     return show

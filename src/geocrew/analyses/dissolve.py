@@ -18,7 +18,7 @@ from geocrew.analyses.parts.groups_census import count_rows, merged_geometry, na
 from geocrew.analyses.parts.groups_select import FEATURE_COUNT, Groups
 from geocrew.analyses.parts.groups_shapes import InvalidShapeFoundError, Unions
 from geocrew.analyses.parts.groups_unchecked import take_unchecked
-from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, checking, notes, rest
+from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes, rest, step_of
 from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
@@ -171,7 +171,7 @@ def run(params: Params, context: Context) -> Product:
                 except InvalidShapeFoundError as found:
                     reached = _MERGING[0] + (_MERGING[1] - _MERGING[0]) * found.share
                     clear(context.connection, context.staging)
-        show = checking(context, reached, reached + (1 - reached) * 0.1)
+        show = step_of(context, "checking shapes", reached, reached + (1 - reached) * 0.1)
         features = prepare(context.connection, layer, context.staging, params.on_invalid, show)
         return _run(params, context, layer, features, (grouping, aggregates), reached, checked=True)
 

@@ -19,7 +19,7 @@ from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, 
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import WRITING, build_static, spread
-from geocrew.analysis import Analysis, Context, Product, balance, checking, notes, rest
+from geocrew.analysis import Analysis, Context, Product, balance, notes, rest, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
@@ -92,13 +92,13 @@ def run(params: Params, context: Context) -> Product:
 
 def _run(params: Params, context: Context, layer: Layer, field: DataField, rule: Rule) -> Product:
     connection = context.connection
-    show = checking(context, 0.0, 0.1)
+    show = step_of(context, "checking shapes", 0.0, 0.1)
     features = prepare(connection, layer, context.staging, params.on_invalid, show)
-    context.progress(0.1, "reading")
-    rows = read_rows(connection, features, field, located=rule.contiguity is None)
+    show = step_of(context, "reading", 0.1, 0.2)
+    rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
     check_values(rule, rows, params.values_named, "hot spots")
-    context.progress(0.2, "finding neighbours")
-    rule = fit_rule(rule, connection, features, rows)
+    show = step_of(context, "finding neighbours", 0.2, 0.3)
+    rule = fit_rule(rule, connection, features, rows, show)
     scores = _compute(params, rule, rows, context)
     if params.output_mode == "static":
         staged = _build_static(context, features, rows, scores, params.correction)

@@ -29,7 +29,7 @@ from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
 from geocrew.analyses.parts.static import WRITING, build_static
 from geocrew.analyses.parts.trend import Trends, find_trends
-from geocrew.analysis import Analysis, Column, Context, Product, balance, checking, notes, rest
+from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, rest, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
@@ -123,26 +123,25 @@ def run(params: Params, context: Context) -> Product:
 
 def _run(params: Params, context: Context, subject: Subject) -> Product:
     connection, layer, timing = context.connection, subject.layer, subject.timing
-    show = checking(context, 0.0, 0.1)
+    show = step_of(context, "checking shapes", 0.0, 0.1)
     features = prepare(connection, layer, context.staging, params.on_invalid, show)
     context.progress(0.1, "finding periods")
     labels = find_periods(connection, features, timing)
     timing = timing.fixed(labels)
-    context.progress(0.15, "reading")
-    found = _read(connection, features, replace(subject, timing=timing), labels)
+    found = _read(context, features, replace(subject, timing=timing), labels)
     check_periods(connection, features, timing, labels, found.step)
     rows = found.inside()
     outside = len(found.row) - len(rows.row)
     dropped = name_outside(connection, features, timing, labels) if outside else []
-    rule = fit_rule(subject.rule, connection, features, rows)
-    context.progress(0.3, "summing over neighbours")
+    show = step_of(context, "finding neighbours", 0.25, 0.3)
+    rule = fit_rule(subject.rule, connection, features, rows, show)
     scores = score_periods(
         rule,
         rows,
         labels,
         params.correction,
         params.values_named,
-        lambda share: context.progress(0.3 + 0.25 * share, "summing over neighbours"),
+        step_of(context, "summing over neighbours", 0.3, 0.55),
     )
     trends = find_trends(rows.place, rows.step, scores.z, scores.bins)
     if params.output_mode == "static":
@@ -175,17 +174,16 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     )
 
 
-def _read(
-    connection: Connection, features: Features, subject: Subject, labels: tuple[str, ...]
-) -> PeriodRows:
+def _read(context: Context, features: Features, subject: Subject, labels: tuple[str, ...]) -> PeriodRows:
     located = subject.rule.contiguity is None
     return read_period_rows(
-        connection,
+        context.connection,
         features,
         subject.field,
         subject.timing,
         labels,
         subject.location,
+        step_of(context, "reading", 0.15, 0.25),
         located=located,
     )
 

@@ -21,7 +21,7 @@ from geocrew.analyses.parts.nearest_sql import Search, pairs_select
 from geocrew.analyses.parts.nearest_tally import summary_of
 from geocrew.analyses.parts.nearest_targets import are_stored_points, defined_targets
 from geocrew.analyses.parts.nearest_unit import unit_in_words
-from geocrew.analysis import Analysis, Context, Product, VectorParams, checking, notes, rest
+from geocrew.analysis import Analysis, Context, Product, VectorParams, notes, rest, step_of
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
@@ -142,12 +142,12 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
 def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Side]:
     """Make both layers addressable and valid; one that is both is read once."""
     connection = context.connection
-    show = checking(context, 0.0, 0.05)
+    show = step_of(context, "checking shapes", 0.0, 0.05)
     features = prepare(connection, plan.source, context.staging, params.on_invalid, show)
     source = Side(features, Alignment(None, 0.0))
     if plan.search.same:
         return source, source
-    show = checking(context, 0.05, 0.1)
+    show = step_of(context, "checking shapes of the targets", 0.05, 0.1)
     others = prepare(connection, plan.target, context.staging, params.on_invalid, show, part="2")
     return source, Side(others, plan.alignment)
 

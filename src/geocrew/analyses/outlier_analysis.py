@@ -8,14 +8,14 @@ which finds values unlike those around them.
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
+from geocrew.analyses.parts.outlier_scores import defining_results, measured_results
 from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import (
     Analysis,
@@ -24,25 +24,23 @@ from geocrew.analysis import (
     Product,
     VectorParams,
     balance,
-    checking,
     notes,
     rest,
+    step_of,
 )
 from geocrew.datasets.build import Staged, build
-from geocrew.datasets.compose import Expression, compose, identify
+from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import steady, watched
 from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.errors import UserError
-from geocrew.kernels.spread import Spread, by_deviation, by_median, distances, negligible
+from geocrew.kernels.spread import Spread, by_deviation, by_median
 
 Method = Literal["zscore", "mad", "local_moran"]
-
-
 _THRESHOLD = 2.0
 
 
@@ -86,59 +84,6 @@ COLUMNS = (
     *local_moran.COLUMNS,
 )
 
-# A mean in two parts, and sums over sorted values: right to the last digits for values far from 0, and
-# the same bits whatever the order of the rows. No square may leave the range of float8, for PostgreSQL
-# makes an error of that.
-_ORDERED: LiteralString = (
-    "WITH ordered AS MATERIALIZED ("
-    "SELECT {value} AS x FROM {rows} WHERE {value} IS NOT NULL AND NOT {hollow} AND {kept} ORDER BY 1), "
-)
-_MOMENTS: dict[str, LiteralString] = {
-    "zscore": """
-        rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
-        middle AS (SELECT n, mean, sum(x - mean) / n AS rest FROM ordered, rough GROUP BY n, mean),
-        centred AS (SELECT n, mean, rest, x - mean - rest AS d FROM ordered, middle),
-        widest AS (SELECT GREATEST(1e-200, max(abs(d))) AS width FROM centred),
-        moments AS (
-            SELECT n, mean AS centre, rest, width * sqrt(
-                sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END) / NULLIF(n - 1, 0)
-            ) AS scale, 'sample standard deviation' AS scale_name
-            FROM centred, widest
-            GROUP BY n, mean, rest, width
-        ) """,
-    "mad": """
-        middle AS (
-            SELECT count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS centre FROM ordered
-        ),
-        spread AS (
-            SELECT n, centre, percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(x - centre)) AS mad,
-                sum(abs(x - centre)) / n AS mean_ad
-            FROM ordered, middle
-            GROUP BY n, centre
-        ),
-        moments AS (
-            SELECT n, centre, 0 AS rest,
-                CASE WHEN spreads THEN mad / 0.6745 ELSE 1.253314 * mean_ad END AS scale,
-                CASE WHEN spreads THEN 'median absolute deviation' ELSE 'mean absolute deviation' END
-                    AS scale_name
-            FROM (SELECT *, mad > GREATEST(mean_ad, 1e-18) * 1e-290 AS spreads FROM spread) AS judged
-        ) """,
-}
-# A table is filled under the snapshot that was measured, so what was found stands for how it is found.
-_MEASURED: LiteralString = (
-    "WITH moments AS (SELECT {centre}::float8 AS centre, {rest}::float8 AS rest,"
-    " {scale}::float8 AS scale) "
-)
-# A quotient may leave the range of float8 no more than a square: what is below 1e-290 of the scale is 0.
-_SCORE: LiteralString = (
-    "CASE WHEN NOT {hollow} THEN"
-    " CASE WHEN abs({apart}) > GREATEST(m.scale, 1e-18) * 1e-290 THEN {apart} / NULLIF(m.scale, 0)"
-    " WHEN {apart} IS NOT NULL AND m.scale > 0 THEN 0 END END"
-)
-# Where every row has a place and a number, or NULL, and no quotient leaves that range: short enough to
-# be computed for each of two columns, which takes a quarter less to fill a table.
-_BRIEF_SCORE: LiteralString = "(({value}::float8 - {centre}::float8 - {rest}::float8) / {scale}::float8)"
-_PLAIN_TYPES = ("float8", "float4", "int8", "int4", "int2")
 _CENTRES: dict[str, str] = {"zscore": "mean", "mad": "median"}
 
 
@@ -157,7 +102,7 @@ def run(params: Params, context: Context) -> Product:
     """Score every row by its value alone, or by those of its neighbours."""
     layer, field, rule = check(params, context.connection, context.user_id)
     with watched(layer):
-        show = checking(context, 0.0, 0.1)
+        show = step_of(context, "checking shapes", 0.0, 0.1)
         features = prepare(context.connection, layer, context.staging, params.on_invalid, show)
         if rule is None:
             staged, rows, counts, summary = _score_values(params, context, layer, features, field)
@@ -181,22 +126,22 @@ def _score_values(
     connection = context.connection
     with steady(connection):
         features.check_unchanged(connection)
-        context.progress(0.1, "measuring the spread of the values")
-        values = read_values(connection, features, field)
+        show = step_of(context, "measuring the spread of the values", 0.1, 0.3)
+        values = read_values(connection, features, field, show)
         spread = _measure(values, params)
         for warning in _warnings(params, values.usable().size):
             context.log(warning, "warning")
         context.progress(0.3, "scoring the rows")
         if params.output_mode == "static":
-            results, outliers = _measured_results(field, features, params, values, spread)
+            results, outliers = measured_results(field, features, values, spread, params.threshold)
             select = select_rows(features, results)
         else:
             view = features.for_view(layer)
-            results = _results(field, params, _moments(view, field, params), view.hollow("s"))
+            results = defining_results(field, view, params.method, params.threshold)
             select = select_rows(view, results)
-        show = rest(context, 0.3)
+        writing = rest(context, 0.3)
         rows = values.value.size
-        staged = build(connection, context.staging, params.output_mode, select, rows, show=show)
+        staged = build(connection, context.staging, params.output_mode, select, rows, show=writing)
         if params.output_mode != "static":
             outliers = _count_outliers(connection, context.staging.relation("out"))
     counts = {
@@ -206,24 +151,6 @@ def _score_values(
         "n_outliers": outliers,
     }
     return staged, rows, values.counts() | counts, values.summary
-
-
-def _measured_results(
-    field: DataField, features: Features, params: Params, values: Values, spread: Spread
-) -> tuple[Results, int]:
-    """Define the result over the measured spread, as briefly as the values allow; count the outliers."""
-    numbers = {"centre": spread.centre, "rest": spread.rest, "scale": spread.scale}
-    apart = distances(values.usable(), spread)
-    nothing = np.abs(apart) <= negligible(spread)
-    plain = field.properties_column is None and field.type_name in _PLAIN_TYPES
-    brief = plain and values.sound and not apart[nothing].any()
-    apart[nothing] = 0.0
-    outliers = int(np.count_nonzero(np.abs(apart / spread.scale) > params.threshold))
-    if brief:
-        score = compose(_BRIEF_SCORE, value=identify("s", field.name), **numbers)
-        return Results(joins=compose(""), columns=_columns(score, params)), outliers
-    hollow = features.hollow("s") if values.hollow.any() else compose("false")
-    return _results(field, params, compose(_MEASURED, **numbers), hollow), outliers
 
 
 def _measure(values: Values, params: Params) -> Spread:
@@ -245,41 +172,6 @@ def _warnings(params: Params, n: int) -> Iterator[str]:
             f"of {n} values none can have a z-score beyond {most:.3g}, (n - 1) / √n, and threshold is"
             f' {params.threshold:g}: nothing can be an outlier; method "mad" knows no such limit'
         )
-
-
-def _moments(features: Features, field: DataField, params: Params) -> Expression:
-    return compose(
-        _ORDERED + _MOMENTS[params.method],
-        value=field.number("s"),
-        rows=features.rows("s"),
-        hollow=features.hollow("s"),
-        kept=features.kept("s"),
-    )
-
-
-def _results(field: DataField, params: Params, moments: Expression, hollow: Expression) -> Results:
-    """Define the result over `moments`, the CTE of that name, and what a row with no place is."""
-    apart = compose("({value} - m.centre - m.rest)", value=field.number("s"))
-    score = compose(_SCORE, hollow=hollow, apart=apart)
-    return Results(
-        ctes=moments,
-        # OFFSET 0: the score is computed once, not for each of its two columns.
-        joins=compose(
-            "LEFT JOIN moments AS m ON true CROSS JOIN LATERAL (SELECT {score} AS score OFFSET 0) AS r",
-            score=score,
-        ),
-        columns=_columns(compose("r.score"), params),
-    )
-
-
-def _columns(score: Expression, params: Params) -> list[tuple[str, Expression]]:
-    return [
-        ("outlier_score", score),
-        (
-            "is_outlier",
-            compose("abs({score}) > {threshold}", score=score, threshold=params.threshold),
-        ),
-    ]
 
 
 def _count_outliers(connection: Connection, relation: Expression) -> int:

@@ -75,6 +75,17 @@ def test_skip(shared: Connection, job_type: str, params: dict[str, Any], mode: s
     assert_same(rows, run(shared, job_type, left, **params).rows())
 
 
+@pytest.mark.parametrize("on_invalid", ["repair", "skip"])
+def test_progress_grows_while_invalid_shapes_are_looked_for(shared: Connection, on_invalid: str) -> None:
+    """Each of the ten rows is told of, and each that is mended."""
+    result = run(shared, "outlier_analysis", broken(shared), on_invalid=on_invalid)
+    shares = [share for share, step in result.context.steps if step == "checking shapes"]
+    looked_at = 0.09 if on_invalid == "repair" else 0.1
+    found = [looked_at * number / 10 for number in range(11)]
+    mending = [0.09, 0.095] if on_invalid == "repair" else []
+    assert shares == pytest.approx(found + mending)
+
+
 def test_no_more_than_a_thousand_dropped_rows_are_named(shared: Connection) -> None:
     shared.execute(
         "DROP TABLE IF EXISTS many_broken; CREATE TABLE many_broken AS SELECT i AS id, i % 3 AS value,"

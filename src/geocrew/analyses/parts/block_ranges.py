@@ -1,6 +1,6 @@
 """A table's rows in ranges small enough that a job can be stopped and shows progress."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from geocrew.datasets.compose import Expression, compose
@@ -11,8 +11,10 @@ _SECONDS = 0.4  # what a range should take
 _FIRST_BLOCKS = 4
 
 
-def block_ranges(connection: Connection, layer: Layer) -> Iterator[tuple[float, Expression]]:
-    """Yield conditions on the rows `s` of a layer, each true for a part, with the share before it.
+def block_ranges(
+    connection: Connection, layer: Layer, show: Callable[[float], object]
+) -> Iterator[Expression]:
+    """Yield conditions on the rows `s` of a layer, each true for a part, and show the share before it.
 
     How many addresses a range has follows from how long the caller took for the last one; where a row
     takes long, a block is divided. In a transaction with one snapshot: blocks that are added later
@@ -31,13 +33,11 @@ def block_ranges(connection: Connection, layer: Layer) -> Iterator[tuple[float, 
     start, size = 0, _FIRST_BLOCKS * rows
     while start < total:
         began, stop = monotonic(), min(total, start + size)
-        yield (
-            start / total,
-            compose(
-                "s.ctid >= {start}::tid AND s.ctid < {stop}::tid",
-                start=address(start, rows),
-                stop=address(stop, rows),
-            ),
+        show(start / total)
+        yield compose(
+            "s.ctid >= {start}::tid AND s.ctid < {stop}::tid",
+            start=address(start, rows),
+            stop=address(stop, rows),
         )
         start, size = stop, next_size(size, monotonic() - began)
 

@@ -18,17 +18,22 @@ from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Ints
 from geocrew.kernels.contiguity import Outlines, outlines_of
+from geocrew.kernels.pace import OnProgress
 from geocrew.kernels.reach import geodesic_reach, planar_reach
 
 
-def fit_rule(rule: Rule, connection: Connection, features: Features, rows: Rows) -> Rule:
+def fit_rule(
+    rule: Rule, connection: Connection, features: Features, rows: Rows, show: OnProgress
+) -> Rule:
     """Return `rule` with the reach that `auto` stands for, or with the polygons of all rows.
 
-    Only for contiguity do shapes travel. Raises UserError where there are no polygons, or no two places.
+    Only for contiguity do shapes travel, of which `show` hears the share. Raises UserError where there
+    are no polygons, or no two places.
     """
     if rule.contiguity is not None:
         check_polygons(rule.contiguity, features.layer, features.geometry)
-        return replace(rule, polygons=_read_polygons(rule.contiguity, connection, features, rows))
+        polygons = _read_polygons(rule.contiguity, connection, features, rows, show)
+        return replace(rule, polygons=polygons)
     if rule.reach is not None or rule.k is not None:
         return rule
     places = rows.places()
@@ -54,7 +59,7 @@ def check_values(rule: Rule, rows: Rows, where: str, what: str) -> None:
 
 
 def _read_polygons(
-    contiguity: Contiguity, connection: Connection, features: Features, rows: Rows
+    contiguity: Contiguity, connection: Connection, features: Features, rows: Rows, show: OnProgress
 ) -> Polygons:
     """Read the outlines of the rows that take part; raises SourceChanged where they are others now."""
     at = np.flatnonzero(rows.takes_part)
@@ -63,7 +68,7 @@ def _read_polygons(
     addresses = number_addresses(rows.row[at])[by_address]
     pieces: list[Outlines] = []
     found = 0
-    for those, versions, shapes in _fetch(connection, features):
+    for those, versions, shapes in _fetch(connection, features, show):
         where = np.minimum(np.searchsorted(addresses, those), max(addresses.size - 1, 0))
         known = addresses[where] == those
         owners = by_address[where[known]]
@@ -76,11 +81,13 @@ def _read_polygons(
     return Polygons(contiguity, rows.rank[at], _join(pieces))
 
 
-def _fetch(connection: Connection, features: Features) -> Iterator[tuple[Ints, Array, list[bytes]]]:
+def _fetch(
+    connection: Connection, features: Features, show: OnProgress
+) -> Iterator[tuple[Ints, Array, list[bytes]]]:
     """Yield addresses, versions and shapes of all rows with a shape, a part of the table at once."""
     shape = features.geometry.straight(features.shape("s"))
     with steady(connection), connection.cursor(binary=True) as cursor:
-        for _, within in block_ranges(connection, features.layer):
+        for within in block_ranges(connection, features.layer, show):
             query = compose(
                 "SELECT s.ctid, s.xmin, ST_AsBinary(ST_Force2D({shape}), 'NDR') FROM {rows}"
                 " WHERE {kept} AND {within} AND NOT {hollow}",

@@ -15,7 +15,7 @@ from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import WRITING, build_static, spread
-from geocrew.analysis import Column, Context, rest
+from geocrew.analysis import Column, Context, rest, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.compose import Expression, compose
@@ -94,21 +94,19 @@ def build_local_moran(
     Raises UserError, which names the field as `where`, for values of which the statistic says nothing.
     """
     connection = context.connection
-    context.progress(0.1, "reading")
-    rows = read_rows(connection, features, field, located=rule.contiguity is None)
+    show = step_of(context, "reading", 0.1, 0.2)
+    rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
     check_values(rule, rows, where, "local Moran statistics")
-    context.progress(0.2, "finding neighbours")
-    rule = fit_rule(rule, connection, features, rows)
-    found = _compute(
-        rule, rows, where, lambda share: context.progress(0.3 + 0.3 * share, "summing over neighbours")
-    )
+    show = step_of(context, "finding neighbours", 0.2, 0.3)
+    rule = fit_rule(rule, connection, features, rows, show)
+    found = _compute(rule, rows, where, step_of(context, "summing over neighbours", 0.3, WRITING))
     if output_mode == "static":
         staged = _build_static(context, features, rows, found)
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field))
-        show = rest(context, WRITING)
-        staged = build(connection, context.staging, output_mode, select, len(rows.row), show=show)
+        writing = rest(context, WRITING)
+        staged = build(connection, context.staging, output_mode, select, len(rows.row), show=writing)
     counts = rows.counts() | _counts(rule, found)
     return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 

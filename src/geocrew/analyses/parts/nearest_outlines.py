@@ -64,8 +64,7 @@ def are_outlines(
 def read_outlines(connection: Connection, side: Side, on_share: OnProgress) -> Outlines:
     """Read the shapes of a layer."""
     kept, names, shapes = 0, [np.empty(0, np.int64)], [np.empty(0, object)]
-    for share, part in block_ranges(connection, side.features.layer):
-        on_share(share)
+    for part in block_ranges(connection, side.features.layer, on_share):
         query = compose(
             "SELECT {name}, CASE WHEN NOT {hollow} THEN ST_AsBinary(ST_Force2D({shape})) END"
             " FROM {rows} WHERE {kept} AND {part}",

@@ -81,7 +81,7 @@ class Finder:
 
     def _among_points(self) -> Pairs:
         targets = read_points(self.connection, self.target, self._show(0.0, 0.6, "reading points"))
-        sources = targets if self.search.same else self._read_sources()
+        sources = targets if self.search.same else self._read_sources(0.6, 0.7)
         table = self._make_table(sources.type, targets.type, ", number int8")
         show = self._show(0.7, 1.0, "searching the nearest")
         tally = join_points(self.connection, table, sources, targets, self.search, show)
@@ -89,7 +89,7 @@ class Finder:
 
     def _among_outlines(self) -> Pairs:
         targets = read_outlines(self.connection, self.target, self._show(0.0, 0.3, "reading shapes"))
-        sources = self._read_sources()
+        sources = self._read_sources(0.3, 0.4)
         table = self._make_table(sources.type, "int8")
         show = self._show(0.4, 0.7, "searching the nearest")
         left = join_outlines(self.connection, table, sources, targets, self.search, show)
@@ -132,14 +132,13 @@ class Finder:
         self, table: Expression, targets: Targets, chosen: Expression, began: float, doing: str
     ) -> None:
         show = self._show(began, 1.0, doing)
-        for share, part in block_ranges(self.connection, self.source.features.layer):
-            show(share)
+        for part in block_ranges(self.connection, self.source.features.layer, show):
             both = compose("{part} AND {chosen}", part=part, chosen=chosen)
             select = pairs_select(self.source, targets, self.search, both)
             self.connection.execute(compose("INSERT INTO {table} {select}", table=table, select=select))
 
-    def _read_sources(self) -> Points:
-        return read_points(self.connection, self.source, lambda _: None)
+    def _read_sources(self, first: float, stop: float) -> Points:
+        return read_points(self.connection, self.source, self._show(first, stop, "reading points"))
 
     def _make_table(self, source: ArrayType, target: ArrayType, more: LiteralString = "") -> Expression:
         table = self.staging.relation("pairs")

@@ -51,8 +51,7 @@ def read_points(connection: Connection, side: Side, on_share: OnProgress) -> Poi
     kind: ArrayType = "tid" if key is None else "int8"
 
     def parts() -> Iterator[Expression]:
-        for share, part in block_ranges(connection, side.features.layer):
-            on_share(share)
+        for part in block_ranges(connection, side.features.layer, on_share):
             yield _select(side, part)
 
     read = read_parts(connection, parts(), {"name": kind, "place": "point"})

@@ -21,13 +21,12 @@ from geocrew.analyses.parts.overlay_result import (
 from geocrew.analyses.parts.overlay_rows import Rows, read_rows
 from geocrew.analyses.parts.overlay_sql import straight_shape
 from geocrew.analyses.parts.overlay_workshop import Workshop
-from geocrew.analysis import Context, Product, VectorParams, checking
+from geocrew.analysis import Context, Product, VectorParams, step_of
 from geocrew.datasets.compose import Expression
 from geocrew.datasets.features import Features, OnInvalid, take_rows
 from geocrew.datasets.invalid import refuse_invalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.steady import steady, watched
-from geocrew.db import Connection
 from geocrew.errors import UserError
 
 
@@ -57,7 +56,8 @@ def open_source(context: Context, layer: Layer, on_invalid: OnInvalid) -> Source
     context.progress(0.0, "opening the features")
     features = take_rows(context.connection, layer, context.staging)
     if on_invalid == "fail" and features.geometry.dimension != 0:
-        refuse_invalid(context.connection, features.layer, checking(context, 0.0, 0.05))
+        show = step_of(context, "checking shapes", 0.0, 0.05)
+        refuse_invalid(context.connection, features.layer, show)
     return Source(layer, replace(features, on_invalid=on_invalid))
 
 
@@ -72,7 +72,8 @@ def cut_by_dataset(
     """Cut the features of `layer` by the union of a dataset's polygons."""
     source = open_source(context, layer, params.on_invalid)
     with watched(mask.layer):
-        prepared = prepare_mask(context, mask, params.on_invalid, checking(context, 0.05, 0.1))
+        show = step_of(context, "checking shapes of the mask", 0.05, 0.1)
+        prepared = prepare_mask(context, mask, params.on_invalid, show)
 
     def item(features: Features) -> Expression:
         return view_mask(mask, prepared.features, straight_shape(features))
@@ -92,7 +93,6 @@ def cut(
             f"{blade.unmoved} polygons to cut by cannot be transformed to the features' SRID, so"
             f' output_mode "{params.output_mode}" would fail when it is read; choose "static"'
         )
-    context.progress(0.1, "reading")
     points = source.features.geometry.type == "Point"
     product = (_cut_points if points else _cut_shapes)(operation, params, context, source, blade)
     return replace(product, name=name, counts={**product.counts, **blade.counts})
@@ -105,7 +105,12 @@ def _cut_points(
     with steady(connection):
         features.check_unchanged(connection)
         points = sort_points(
-            operation, connection, context.staging, features, blade.mask, _shower(context)
+            operation,
+            connection,
+            context.staging,
+            features,
+            blade.mask,
+            step_of(context, "cutting", 0.1, WRITING),
         )
         if params.output_mode == "static":
             staged = build_points(context, features, points.where, points.total)
@@ -123,9 +128,10 @@ def _cut_shapes(
     operation: Operation, params: VectorParams, context: Context, source: Source, blade: Blade
 ) -> Product:
     connection, features = context.connection, source.features
-    rows = _read(operation, connection, features, blade.mask)
+    rows = _read(operation, features, blade.mask, context)
     workshop = Workshop(connection, context.staging, features, rows)
-    overlaid = overlay(operation, workshop, rows, blade.mask, params.on_invalid, _shower(context))
+    show = step_of(context, "cutting", 0.2, WRITING)
+    overlaid = overlay(operation, workshop, rows, blade.mask, params.on_invalid, show)
     known = replace(features, invalid=overlaid.invalid.count, lost=overlaid.invalid.lost)
     if params.output_mode == "static":
         rows_out = overlaid.count(Verdict.KEPT, Verdict.CUT)
@@ -143,11 +149,12 @@ def _cut_shapes(
     return Product(staged=staged, name="", counts=counts | said, summary=summary)
 
 
-def _read(operation: Operation, connection: Connection, features: Features, mask: Mask) -> Rows:
+def _read(operation: Operation, features: Features, mask: Mask, context: Context) -> Rows:
     """Read the rows that may remain: all in an erase, those near the mask in a clip."""
+    show = step_of(context, "reading", 0.1, 0.2)
     if operation == "erase" or mask.bounds is None:
-        return read_rows(connection, features, None)
-    return read_rows(connection, features, enlarged(mask.bounds))
+        return read_rows(context.connection, features, None, show)
+    return read_rows(context.connection, features, enlarged(mask.bounds), show)
 
 
 def _check_cuts(features: Features, params: VectorParams, overlaid: Overlaid) -> None:
@@ -155,10 +162,3 @@ def _check_cuts(features: Features, params: VectorParams, overlaid: Overlaid) ->
     refused = overlaid.mended + overlaid.count(Verdict.FAILED)
     if refused:
         raise unfit_for_view(features, params.output_mode, f"{refused} rows were snapped or failed")
-
-
-def _shower(context: Context) -> Callable[[float], None]:
-    def show(share: float) -> None:
-        context.progress(0.2 + (WRITING - 0.2) * share, "cutting")
-
-    return show

@@ -101,8 +101,7 @@ def _read_doubtful(
         " WHERE COALESCE({code} = {crossed}, (x * 0 + y * 0 = 0) IS NOT true)"
     )
     total, pieces = 0, []
-    for share, part in block_ranges(connection, features.layer):
-        show(share)
+    for part in block_ranges(connection, features.layer, show):
         parts = {"rows": features.rows("s"), "part": part}
         row = connection.execute(compose("SELECT count(*) FROM {rows} WHERE {part}", **parts)).fetchone()
         total += row[0] if row is not None else 0

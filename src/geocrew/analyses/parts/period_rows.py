@@ -17,6 +17,7 @@ from geocrew.datasets.fields import Field
 from geocrew.datasets.texts import as_text
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Ints, SmallInts
+from geocrew.kernels.pace import OnProgress
 
 _TYPES: dict[str, ArrayType] = TYPES | {
     "step": "int4",
@@ -72,6 +73,7 @@ def read_period_rows(
     timing: Timing,
     labels: tuple[str, ...],
     location: Field | None,
+    show: OnProgress,
     *,
     located: bool,
 ) -> PeriodRows:
@@ -92,6 +94,7 @@ def read_period_rows(
         features.layer,
         lambda within: select_arrays(features, field, rows, inner, more, within, located=located),
         _TYPES,
+        show,
     )
     place = number_places(arrays.pop("place"), arrays.pop("twin"), arrays.pop("somewhere"))
     return PeriodRows(place=place, **arrays)

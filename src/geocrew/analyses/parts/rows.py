@@ -18,6 +18,7 @@ from geocrew.datasets.steady import steady
 from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
+from geocrew.kernels.pace import OnProgress
 
 TYPES: dict[str, ArrayType] = {
     "row": "tid",
@@ -77,7 +78,9 @@ class Rows:
         }
 
 
-def read_rows(connection: Connection, features: Features, field: Field, *, located: bool = True) -> Rows:
+def read_rows(
+    connection: Connection, features: Features, field: Field, show: OnProgress, *, located: bool = True
+) -> Rows:
     """Read one value and one place for each row that is kept, in a transaction of its own.
 
     Not `located`, all shapes are at 0, 0: enough for contiguity, where centroids would be a seventh of
@@ -89,7 +92,7 @@ def read_rows(connection: Connection, features: Features, field: Field, *, locat
         rows = features.rows("s")
         return select_arrays(features, field, rows, nothing, nothing, within, located=located)
 
-    return Rows(**read_columns(connection, features.layer, select, TYPES))
+    return Rows(**read_columns(connection, features.layer, select, TYPES, show))
 
 
 def select_arrays(
@@ -127,6 +130,7 @@ def read_columns(
     layer: Layer,
     select: Callable[[Expression], Expression],
     types: Mapping[str, ArrayType],
+    show: OnProgress,
 ) -> dict[str, Array]:
     """Read the columns that `select` has for the rows s of `layer` within a condition.
 
@@ -135,7 +139,7 @@ def read_columns(
     with steady(connection):
         if not _ranked_as_is(layer):
             return read_arrays(connection, select(compose("true")), types)
-        parts = (select(within) for _, within in block_ranges(connection, layer))
+        parts = (select(within) for within in block_ranges(connection, layer, show))
         return read_parts(connection, parts, types)
 
 

@@ -13,6 +13,7 @@ from geocrew.datasets.fields import Field
 from geocrew.datasets.summary import Summary
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
+from geocrew.kernels.pace import OnProgress
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Values:
         }
 
 
-def read_values(connection: Connection, features: Features, field: Field) -> Values:
+def read_values(connection: Connection, features: Features, field: Field, show: OnProgress) -> Values:
     """Read one value for each row that is kept, in the caller's transaction with one snapshot."""
     types: dict[str, ArrayType] = {"value": "float8", "hollow": "bool"}
     place = compose("{hollow} AS hollow", hollow=features.hollow("s"))
@@ -69,7 +70,7 @@ def read_values(connection: Connection, features: Features, field: Field) -> Val
             kept=features.kept("s"),
             within=within,
         )
-        for _, within in block_ranges(connection, features.layer)
+        for within in block_ranges(connection, features.layer, show)
     )
     read = read_parts(connection, queries, types)
     if "hollow" in read:
