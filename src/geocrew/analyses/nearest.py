@@ -28,6 +28,7 @@ from geocrew.datasets.features import prepare
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import Results, select_rows
 from geocrew.datasets.pairing import Side, has_shape_index
+from geocrew.datasets.progress import part_of
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
@@ -110,10 +111,7 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
     with steady(connection):
         for side in (source, target):
             side.features.check_unchanged(connection)
-
-        def show(share: float, message: str) -> None:
-            context.progress(0.1 + 0.6 * share, message)
-
+        show = part_of(context.progress, 0.1, 0.7)
         finder = Finder(connection, context.staging, source, target, search, show)
         nowhere: list[dict[str, Any]] = []
         pairs = attempted(connection, finder.find)

@@ -10,7 +10,7 @@ class Show(Protocol):
     how far it is.
     """
 
-    def __call__(self, share: float, step: str, until: float | None = None, /) -> object:
+    def __call__(self, share: float, step: str, until: float | None = None, /) -> None:
         """Hear it."""
 
 

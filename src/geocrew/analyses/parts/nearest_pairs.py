@@ -21,12 +21,11 @@ from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.estimate import estimate_rows
 from geocrew.datasets.features import OnInvalid
 from geocrew.datasets.pairing import Side
+from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 
 _LISTED = 1000
-
-OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Pairs:
 class Finder:
     """Finds the nearest targets of each source.
 
-    `on_progress` hears a share of 0 to 1 and what is being done.
+    `on_progress` hears what is being done and the share of all that is.
     """
 
     connection: Connection
@@ -64,7 +63,7 @@ class Finder:
     source: Side
     target: Side
     search: Search
-    on_progress: OnProgress
+    on_progress: Show
 
     def find(self) -> Pairs:
         """Find all pairs, in whichever way is the cheapest."""
@@ -76,6 +75,7 @@ class Finder:
             pairs = self._among_outlines()
         else:
             pairs = self._by_index()
+        self.on_progress(1.0, "counting pairs")
         self.connection.execute(compose("ANALYZE {table} (source, target)", table=pairs.table))
         return pairs
 
@@ -106,17 +106,13 @@ class Finder:
         write_arrays(self.connection, left, {"name": (kind, names)})
         self.connection.execute(compose("ANALYZE {left}", left=left))
         chosen = compose("{source} IN (SELECT name FROM {left})", source=name_of(self.source), left=left)
-        targets = prepare_targets(
-            self.connection, self.staging, self.source, self.target, self.search.geographic, len(names)
-        )
-        self._append(table, targets, chosen, 0.7, "searching again where the last bits decide")
+        targets = self._prepare_targets(len(names), 0.7, 0.8)
+        self._append(table, targets, chosen, 0.8, "searching again where the last bits decide")
 
     def _by_index(self) -> Pairs:
-        self.on_progress(0.0, "preparing targets")
+        self.on_progress(0.0, "counting places")
         sources = self._count_places(self.source)
-        targets = prepare_targets(
-            self.connection, self.staging, self.source, self.target, self.search.geographic, sources.kept
-        )
+        targets = self._prepare_targets(sources.kept, 0.0, 0.2)
         among = "" if targets.pieces is None else " among pieces of big shapes"
         table = self.staging.relation("pairs")
         nothing = pairs_select(self.source, targets, self.search, compose("false"))
@@ -125,8 +121,19 @@ class Finder:
                 "CREATE UNLOGGED TABLE {table} AS {nothing} WITH NO DATA", table=table, nothing=nothing
             )
         )
-        self._append(table, targets, compose("true"), 0.1, f"searching the nearest{among}")
+        self._append(table, targets, compose("true"), 0.2, f"searching the nearest{among}")
         return Pairs(table, sources, self._count_places(self.target))
+
+    def _prepare_targets(self, sources: int, first: float, last: float) -> Targets:
+        return prepare_targets(
+            self.connection,
+            self.staging,
+            self.source,
+            self.target,
+            self.search.geographic,
+            sources,
+            part_of(self.on_progress, first, last),
+        )
 
     def _append(
         self, table: Expression, targets: Targets, chosen: Expression, began: float, doing: str

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 from geocrew.analyses.parts.nearest_sql import Targets, measured_shape
 from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.estimate import estimate_rows
 from geocrew.datasets.pairing import Side, has_shape_index
+from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.staging import Staging
+from geocrew.datasets.ticks import Ticks
 from geocrew.db import Connection
 
 # Measured on lakes: with 20 sources a target, pieces of up to 64 vertices cost a half to a quarter of
@@ -88,21 +91,23 @@ def prepare_targets(
     target: Side,
     geographic: bool,
     sources: int,
+    show: Show,
 ) -> Targets:
     """Return the targets ready for a fast search: staged with an index where they have none that serves.
 
     Big planar shapes are cut up besides, where `sources` are many enough to be worth it.
     """
+    ticks = Ticks(estimate_rows(connection, target.features.layer))
     if geographic and _are_indexed_points(connection, source, target):
         stored = stored_targets(target)
         return replace(stored, shape=measured_shape(stored.shape, True), probe=stored, boxed=True)
     if target.direct and not geographic and has_shape_index(connection, target.features.layer):
         targets = stored_targets(target)
     else:
-        targets = _stage(connection, staging, target, geographic)
+        targets = _stage(connection, staging, target, geographic, ticks, part_of(show, 0.0, 0.4))
     if geographic or not _are_big(connection, target, sources):
         return targets
-    return _cut_up(connection, staging, targets)
+    return _cut_up(connection, staging, targets, ticks, part_of(show, 0.4))
 
 
 def _prepared(
@@ -118,22 +123,30 @@ def _prepared(
     )
 
 
-def _stage(connection: Connection, staging: Staging, target: Side, geographic: bool) -> Targets:
+def _stage(
+    connection: Connection,
+    staging: Staging,
+    target: Side,
+    geographic: bool,
+    ticks: Ticks,
+    show: Show,
+) -> Targets:
     table = staging.relation("targets")
     spot = compose(", {spot} AS spot", spot=target.spot("b")) if geographic else compose("")
-    connection.execute(
-        compose(
-            "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS row, {shape} AS shape{spot}"
-            " FROM {rows} WHERE {usable}",
-            table=table,
-            row=target.row("b"),
-            shape=measured_shape(target.shape("b"), geographic),
-            spot=spot,
-            rows=target.features.rows("b"),
-            usable=target.takes_part("b"),
-        )
+    query = compose(
+        "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS row, {shape} AS shape{spot}"
+        " FROM {rows} WHERE {usable} AND {ticks}",
+        table=table,
+        row=target.row("b"),
+        shape=measured_shape(target.shape("b"), geographic),
+        spot=spot,
+        rows=target.features.rows("b"),
+        usable=target.takes_part("b"),
+        ticks=ticks.each(compose("hashtid(b.ctid)")),
     )
-    _index(connection, table)
+    with ticks.heard(connection, lambda share: show(0.5 * share, "copying targets")):
+        connection.execute(query)
+    _index(connection, table, part_of(show, 0.5))
     connection.execute(compose("CREATE INDEX ON {table} (row)", table=table))
     targets = _prepared(table, compose("b.shape"))
     if not geographic:
@@ -167,21 +180,24 @@ def _within_bounds(connection: Connection, side: Side) -> bool:
     return row is not None and bool(row[0])
 
 
-def _cut_up(connection: Connection, staging: Staging, targets: Targets) -> Targets:
+def _cut_up(
+    connection: Connection, staging: Staging, targets: Targets, ticks: Ticks, show: Show
+) -> Targets:
     table = staging.relation("pieces")
-    connection.execute(
-        compose(
-            "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS target,"
-            " ST_Subdivide({shape}, {most}) AS shape FROM {rows} WHERE {usable}",
-            table=table,
-            row=targets.row,
-            shape=targets.shape,
-            most=_PIECE,
-            rows=targets.rows,
-            usable=targets.usable,
-        )
+    query = compose(
+        "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS target,"
+        " ST_Subdivide({shape}, {most}) AS shape FROM {rows} WHERE {usable} AND {ticks}",
+        table=table,
+        row=targets.row,
+        shape=targets.shape,
+        most=_PIECE,
+        rows=targets.rows,
+        usable=targets.usable,
+        ticks=ticks.each(compose("hashtid(b.ctid)")),
     )
-    _index(connection, table)
+    with ticks.heard(connection, lambda share: show(0.7 * share, "cutting big targets up")):
+        connection.execute(query)
+    _index(connection, table, part_of(show, 0.7))
     query = compose(
         "SELECT max(GREATEST(-ST_XMin(shape), ST_XMax(shape), -ST_YMin(shape), ST_YMax(shape)))"
         " FROM {table}",
@@ -193,7 +209,8 @@ def _cut_up(connection: Connection, staging: Staging, targets: Targets) -> Targe
     return replace(targets, pieces=table, noise=noise)
 
 
-def _index(connection: Connection, table: Expression) -> None:
+def _index(connection: Connection, table: Expression, show: Show) -> None:
+    show(0.0, "making an index of targets", 1.0)
     connection.execute(compose("CREATE INDEX ON {table} USING gist (shape)", table=table))
     connection.execute(compose("ANALYZE {table}", table=table))
 
