@@ -40,6 +40,7 @@ _SAMPLES: dict[str, Any] = {
     "max_attempts": 5,
     "priority": 0,
     "pid": 1,
+    "pids": [1],
     "after": 0,
     "progress": [1],
     "messages": ["text"],

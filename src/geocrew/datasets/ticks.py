@@ -27,7 +27,7 @@ class Ticks:
 
     @property
     def every(self) -> int:
-        """One of so many rows is told of: no multiple of 2 or 5, for ids may come in steps of 10 or 8."""
+        """One of so many rows is told of: no multiple of 2 or 5, as ids may come in tens or eights."""
         odd = min((self.rows or 0) // _TOLD, _MOST) | 1
         return odd if odd % 5 else odd + 2
 

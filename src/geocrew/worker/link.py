@@ -85,8 +85,8 @@ class Link:
     def hear(self) -> Iterator[tuple[str, str]]:
         """Yield (channel, payload) of what has been said since.
 
-        Where nothing has come, nothing is asked: psycopg takes 0.3 ms to say so, seventeen times a second
-        two thirds of what a job's parent does.
+        Where nothing has come, nothing is asked: psycopg takes 0.3 ms to say so, and seventeen times a
+        second that was two thirds of what a job's parent did.
         """
         connection = self._ears.open()
         if connection is None or (connection is self._heard and not _readable(connection.fileno())):
