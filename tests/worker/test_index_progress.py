@@ -14,7 +14,8 @@ def test_progress_moves_with_the_index(connection: Connection, workers: Workers)
     points = f"SELECT ST_Point(i, 0) AS geom FROM generate_series(1, {ROWS}) AS i"
     connection.execute(f"CREATE TABLE many AS {points}".encode())
     make_held(connection, ROWS // 2)
-    workers.start()
+    # No heartbeat is due for the lease's sake.
+    workers.start(GEOCREW_LEASE_SECONDS="600", GEOCREW_SWEEP_SECONDS="600")
     with holding(connection):
         job_id = play(connection, "index")
         wait_for(lambda: observe.get(connection, job_id).progress >= 49, 30, "a quarter of the index")

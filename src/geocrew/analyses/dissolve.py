@@ -25,6 +25,7 @@ from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.staging import SCHEMA, clear
 from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.ticks import ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -208,8 +209,9 @@ def _run(
     else:
         select = replace(groups, features=features.for_view(layer)).view()
     n_groups = _count_groups(context)
+    ticks = ticks_over(connection, features.layer, n_groups)
     show = rest(context, reached + (1 - reached) * _MERGING[1])
-    staged = build(connection, context.staging, params.output_mode, select, n_groups, show=show)
+    staged = build(connection, context.staging, params.output_mode, select, ticks, show=show)
     return Product(
         staged=staged,
         name=_name(params, layer),

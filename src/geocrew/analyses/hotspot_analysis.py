@@ -106,9 +106,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field, params.correction))
         writing = rest(context, WRITING)
-        staged = build(
-            connection, context.staging, params.output_mode, select, len(rows.row), show=writing
-        )
+        staged = build(connection, context.staging, params.output_mode, select, show=writing)
     counts = _counts(rule, rows, scores)
     counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     for warning in _warnings(scores):

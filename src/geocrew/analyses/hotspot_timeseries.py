@@ -154,9 +154,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         )
         select = select_rows(view, results)
         writing = rest(context, WRITING)
-        staged = build(
-            connection, context.staging, params.output_mode, select, len(rows.row), show=writing
-        )
+        staged = build(connection, context.staging, params.output_mode, select, show=writing)
         described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")

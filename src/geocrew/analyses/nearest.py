@@ -32,6 +32,7 @@ from geocrew.datasets.progress import part_of
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.ticks import ticks_over
 from geocrew.datasets.units import DistanceUnit, measured
 from geocrew.datasets.unprojected import attempted, set_aside
 from geocrew.db import Connection
@@ -191,7 +192,8 @@ def _build(
             described = replace(moved, geometry_column="geom")
         select = _defining_select(params, plan, source, target)
     show = rest(context, 0.7)
-    return build(connection, staging, params.output_mode, select, rows, comments, show), described
+    ticks = ticks_over(connection, source.features.layer, rows)
+    return build(connection, staging, params.output_mode, select, ticks, comments, show), described
 
 
 def _defining_select(params: Params, plan: Plan, source: Side, target: Side) -> Expression:

@@ -36,6 +36,7 @@ from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import steady, watched
 from geocrew.datasets.summary import Summary
+from geocrew.datasets.ticks import ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.spread import Spread, by_deviation, by_median
@@ -141,7 +142,8 @@ def _score_values(
             select = select_rows(view, results)
         writing = rest(context, 0.3)
         rows = values.value.size
-        staged = build(connection, context.staging, params.output_mode, select, rows, show=writing)
+        ticks = ticks_over(connection, features.layer, rows)
+        staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
         if params.output_mode != "static":
             outliers = _count_outliers(connection, context.staging.relation("out"))
     counts = {

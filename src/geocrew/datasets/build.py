@@ -16,6 +16,7 @@ OutputMode = Literal["static", "view", "materialized_view"]
 
 # Of the time that a million points take: rows 4 parts, key 1, spatial index 5, statistics 1.
 _ROWS, _KEY, _INDEX = 0.35, 0.45, 0.92
+_SILENT = Ticks(0, 0)
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,18 @@ def build(
     staging: Staging,
     output_mode: OutputMode,
     select: sql.Composable,
-    rows: int | None = None,
+    ticks: Ticks = _SILENT,
     comments: Mapping[str, str] | None = None,
     show: Show = unseen,
 ) -> Staged:
     """Make the relation that `output_mode` names of a SELECT with columns id and geom.
 
-    About `rows` are expected; where nobody knows how many, writing them shows nothing. `comments` says
-    of columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that
-    is done.
+    `ticks` tells of the rows of a table as they are written, where there are many. `comments` says of
+    columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that is
+    done.
     """
     if output_mode == "static":
-        staged = _build_table(connection, staging, select, rows, show)
+        staged = _build_table(connection, staging, select, ticks, show)
     elif output_mode == "view":
         staged = _build_view(connection, staging, select)
     else:
@@ -61,11 +62,10 @@ def build(
 
 
 def _build_table(
-    connection: Connection, staging: Staging, select: sql.Composable, expected: int | None, show: Show
+    connection: Connection, staging: Staging, select: sql.Composable, ticks: Ticks, show: Show
 ) -> Staged:
     """Make a table of `select` with primary key, spatial index and statistics."""
     show(0.0, "writing")
-    ticks = Ticks(expected)
     # OFFSET 0: a row is told of when it is made, not when one that it is made of is read.
     query = sql.SQL("CREATE TABLE {} AS SELECT * FROM ({} OFFSET 0) AS made WHERE {}").format(
         staging.relation("out"), select, ticks.each(sql.Identifier("made", ID))

@@ -1,4 +1,4 @@
-"""About how many rows there are, without counting them."""
+"""How much there is in a layer, without reading it."""
 
 from geocrew.datasets.compose import compose
 from geocrew.datasets.layer import Layer
@@ -18,4 +18,15 @@ def estimate_rows(connection: Connection, layer: Layer) -> int:
     if row is None:
         query = compose("SELECT count(*) FROM {table}", table=layer.relation)
         row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def size_of(connection: Connection, layer: Layer) -> int:
+    """Return the bytes that the rows of a layer take, with the values kept apart for their length."""
+    query = compose(
+        "SELECT pg_table_size(format('%I.%I', {schema}, {table})::regclass)",
+        schema=layer.schema,
+        table=layer.table,
+    )
+    row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0

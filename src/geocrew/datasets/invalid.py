@@ -11,10 +11,9 @@ import numpy as np
 import shapely
 from psycopg import sql
 
-from geocrew.datasets.estimate import estimate_rows
 from geocrew.datasets.geometry import OutputGeometry
 from geocrew.datasets.layer import Layer
-from geocrew.datasets.ticks import Ticks
+from geocrew.datasets.ticks import Ticks, ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -30,7 +29,7 @@ _COLLECTION = 7  # shapely's type id of GeometryCollection
 def refuse_invalid(connection: Connection, layer: Layer, show: Show) -> None:
     """Raise UserError that names the first ten rows whose shapes are not valid, if there are any."""
     name = layer.rank("s") or sql.SQL("NULL")
-    ticks = Ticks(estimate_rows(connection, layer))
+    ticks = ticks_over(connection, layer)
     query = sql.SQL(
         "SELECT ({name})::text, count(*) OVER () FROM {relation} AS s"
         " WHERE {invalid} ORDER BY {name} LIMIT 10"
@@ -49,7 +48,7 @@ def leave_out(
     connection: Connection, layer: Layer, mends: sql.Identifier, show: Show
 ) -> tuple[int, Dropped]:
     """List the invalid rows in the staged table; return their number, and the first with reasons."""
-    ticks = Ticks(estimate_rows(connection, layer))
+    ticks = ticks_over(connection, layer)
     insert = sql.SQL(
         "INSERT INTO {mends} (row, version) SELECT ctid, xmin FROM {relation} AS s WHERE {invalid}"
     ).format(mends=mends, relation=layer.relation, invalid=_invalid(layer, ticks))
@@ -76,7 +75,7 @@ def mend(
     connection: Connection, layer: Layer, geometry: OutputGeometry, mends: sql.Identifier, show: Show
 ) -> tuple[int, int]:
     """Fill the staged table with the mended shapes of invalid rows; return their number and the lost."""
-    ticks = Ticks(estimate_rows(connection, layer))
+    ticks = ticks_over(connection, layer)
     query = sql.SQL(
         "SELECT ctid::text, xmin::text, ST_AsBinary(ST_CurveToLine({shape})) FROM {relation} AS s"
         " WHERE {invalid}"

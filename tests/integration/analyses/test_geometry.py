@@ -8,6 +8,7 @@ from tests.integration.analyses.compare import assert_same
 from tests.integration.analyses.layers import add_dataset, add_table
 from tests.run_analysis import Run, run_analysis
 
+from geocrew.datasets import ticks
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -76,14 +77,30 @@ def test_skip(shared: Connection, job_type: str, params: dict[str, Any], mode: s
 
 
 @pytest.mark.parametrize("on_invalid", ["repair", "skip"])
-def test_progress_grows_while_invalid_shapes_are_looked_for(shared: Connection, on_invalid: str) -> None:
-    """Each of the ten rows is told of, and each that is mended."""
+def test_progress_grows_while_invalid_shapes_are_looked_for(
+    shared: Connection, on_invalid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each row has much to be told of, each of the ten is, and each that is mended."""
+    monkeypatch.setattr(ticks, "_EACH", 1)
     result = run(shared, "outlier_analysis", broken(shared), on_invalid=on_invalid)
     shares = [share for share, step in result.context.steps if step == "checking shapes"]
     looked_at = 0.09 if on_invalid == "repair" else 0.1
     found = [looked_at * number / 10 for number in range(11)]
     mending = [0.09, 0.095] if on_invalid == "repair" else []
     assert shares == pytest.approx(found + mending)
+
+
+@pytest.mark.parametrize(
+    ("job_type", "params"), [*BOTH, ("hotspot_analysis", {"neighbor_type": "queen"})]
+)
+def test_progress_grows_while_rows_are_written(
+    shared: Connection, job_type: str, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "_EACH", 1)
+    result = run(shared, job_type, broken(shared), **params)
+    shares = [share for share, step in result.context.steps if step == "writing"]
+    first = 0.3 if job_type == "outlier_analysis" else 0.6
+    assert shares == pytest.approx([first + (1 - first) * 0.35 * number / 10 for number in range(11)])
 
 
 def test_no_more_than_a_thousand_dropped_rows_are_named(shared: Connection) -> None:

@@ -106,7 +106,7 @@ def build_local_moran(
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field))
         writing = rest(context, WRITING)
-        staged = build(connection, context.staging, output_mode, select, len(rows.row), show=writing)
+        staged = build(connection, context.staging, output_mode, select, show=writing)
     counts = rows.counts() | _counts(rule, found)
     return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 from geocrew.analyses.parts.nearest_sql import Targets, measured_shape
 from geocrew.datasets.compose import Expression, compose
-from geocrew.datasets.estimate import estimate_rows
 from geocrew.datasets.pairing import Side, has_shape_index
 from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.staging import Staging
-from geocrew.datasets.ticks import Ticks
+from geocrew.datasets.ticks import Ticks, ticks_over
 from geocrew.db import Connection
 
 # Measured on lakes: with 20 sources a target, pieces of up to 64 vertices cost a half to a quarter of
@@ -97,7 +96,7 @@ def prepare_targets(
 
     Big planar shapes are cut up besides, where `sources` are many enough to be worth it.
     """
-    ticks = Ticks(estimate_rows(connection, target.features.layer))
+    ticks = ticks_over(connection, target.features.layer)
     if geographic and _are_indexed_points(connection, source, target):
         stored = stored_targets(target)
         return replace(stored, shape=measured_shape(stored.shape, True), probe=stored, boxed=True)

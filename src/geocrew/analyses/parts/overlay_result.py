@@ -13,6 +13,7 @@ from geocrew.datasets.pairing import Side
 from geocrew.datasets.srids import Alignment
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.summary import Summary, summarise
+from geocrew.datasets.ticks import ticks_over
 from geocrew.datasets.topology import refused_as
 from geocrew.errors import UserError
 
@@ -122,5 +123,5 @@ def _build_table(
     )
     context.connection.execute("SET LOCAL jit = off")
     select = select_rows(features, results)
-    show = rest(context, WRITING)
-    return build(context.connection, context.staging, "static", select, rows, show=show)
+    ticks, show = ticks_over(context.connection, features.layer, rows), rest(context, WRITING)
+    return build(context.connection, context.staging, "static", select, ticks, show=show)

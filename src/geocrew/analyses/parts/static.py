@@ -13,6 +13,7 @@ from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose, identify, join
 from geocrew.datasets.features import Features
 from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.ticks import ticks_over
 
 # The share of a job's work that is done when its scores are.
 WRITING = 0.6
@@ -95,8 +96,8 @@ def build_static(
     )
     with connection.transaction():
         select = select_rows(found, Results(columns, joins))
-        n, show = len(rows.row), rest(context, WRITING)
-        staged = build(connection, context.staging, "static", select, n, show=show)
+        ticks, show = ticks_over(connection, features.layer, len(rows.row)), rest(context, WRITING)
+        staged = build(connection, context.staging, "static", select, ticks, show=show)
         features.check_unchanged(connection)
     if staged.rows != len(rows.row):
         raise features.changed()
