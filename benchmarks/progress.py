@@ -4,7 +4,8 @@ A job with and one without them differ by less than two runs of the same job do,
 counted. While one job runs, its worker's parent process does nothing but listen to the child, renew the
 lease, write progress and hold the child to its limits; what it and its sessions in PostgreSQL use is
 theirs, less what a job of ten rows costs them (claim, fork, settle). The child's part is what the calls
-of `Context.progress` take in another run of the analysis, in this process.
+of `Context.progress` take in another run of the analysis, in this process. The part of its session is what
+a copy of the points takes longer that tells of some of them, as the output is written.
 
     python -m benchmarks.progress [--rows 100000 1000000] [--repeats 5]
 """
@@ -20,10 +21,13 @@ from uuid import uuid4
 
 from benchmarks.measure import describe_machine
 from benchmarks.server import Server, finish, served
+from psycopg import sql
 
 from geocrew import analyses
 from geocrew.datasets import staging
+from geocrew.datasets.layer import open_layer
 from geocrew.datasets.staging import Staging
+from geocrew.datasets.ticks import ticks_over
 from geocrew.db import Connection
 from geocrew.worker.context import JobContext
 
@@ -38,7 +42,7 @@ POINTS = (
 
 @dataclass(frozen=True)
 class Pulse:
-    """Medians of CPU seconds: the whole job, the parent and its sessions, the child's reports."""
+    """Medians of CPU seconds: job, parent and its sessions, the child's reports, telling of rows."""
 
     rows: int
     job: float
@@ -47,6 +51,7 @@ class Pulse:
     parent_of_ten_rows: float
     reports: int
     reporting: float
+    telling: float
     share: float
 
 
@@ -96,19 +101,37 @@ def measure_reports(server: Server, dataset: int) -> tuple[int, float]:
     return context.calls, context.seconds
 
 
+def measure_ticks(server: Server, dataset: int) -> float:
+    """Return how much longer a copy of the points takes that tells of some, CPU seconds of both ends."""
+    connection, made = server.connection, sql.Identifier("made", "id")
+    ticks = ticks_over(connection, open_layer(connection, dataset, 1))
+    spent = []
+    for condition in (sql.SQL("true"), ticks.each(made)):
+        query = sql.SQL(
+            "CREATE TABLE copied AS SELECT * FROM (SELECT * FROM points OFFSET 0) AS made WHERE {}"
+        ).format(condition)
+        began = _cpu(connection.info.backend_pid) + time.process_time()
+        with ticks.heard(connection, lambda _share: None):
+            connection.execute(query)
+        spent.append(_cpu(connection.info.backend_pid) + time.process_time() - began)
+        server.execute("DROP TABLE copied")
+    return spent[1] - spent[0]
+
+
 def measure(server: Server, rows: int, repeats: int) -> Pulse:
     """Measure a job of so many rows, and each time one of ten."""
-    tens, jobs, reports = [], [], []
+    tens, jobs, reports, ticks = [], [], [], []
     for _ in range(repeats):
         tens.append(measure_job(server, fill(server, 10))[2])
         empty(server)
         dataset = fill(server, rows)
         jobs.append(measure_job(server, dataset))
         reports.append(measure_reports(server, dataset))
+        ticks.append(measure_ticks(server, dataset))
         empty(server)
     shares = [
-        (parent - ten + seconds) / cpu
-        for (cpu, _, parent), ten, (_, seconds) in zip(jobs, tens, reports, strict=True)
+        (parent - ten + seconds + telling) / cpu
+        for (cpu, _, parent), ten, (_, seconds), telling in zip(jobs, tens, reports, ticks, strict=True)
     ]
     job, wall, parent = (median(each) for each in zip(*jobs, strict=True))
     pulse = Pulse(
@@ -119,6 +142,7 @@ def measure(server: Server, rows: int, repeats: int) -> Pulse:
         parent_of_ten_rows=round(median(tens), 4),
         reports=round(median(calls for calls, _ in reports)),
         reporting=round(median(seconds for _, seconds in reports), 5),
+        telling=round(median(ticks), 5),
         share=round(median(shares), 5),
     )
     print(pulse, flush=True)
