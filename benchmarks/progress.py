@@ -4,8 +4,8 @@ A job with and one without them differ by less than two runs of the same job do,
 counted. While one job runs, its worker's parent process does nothing but listen to the child, renew the
 lease, write progress and hold the child to its limits; what it and its sessions in PostgreSQL use is
 theirs, less what a job of ten rows costs them (claim, fork, settle). The child's part is what the calls
-of `Context.progress` take in another run of the analysis, in this process. The part of its session is what
-a copy of the points takes longer that tells of some of them, as the output is written.
+of `Context.progress` take in another run of the analysis, in this process. The part of its session is
+what a copy of the points takes longer that tells of some of them, as the output is written.
 
     python -m benchmarks.progress [--rows 100000 1000000] [--repeats 5]
 """
