@@ -8,6 +8,7 @@ from psycopg import sql
 from tests.integration.analyses.layers import add_dataset, add_table
 from tests.run_analysis import Run, run_analysis
 
+from geocrew.datasets import ticks
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -174,3 +175,23 @@ def test_a_view_of_points_in_degrees_walks_the_index(connection: Connection) -> 
     plan = "\n".join(row[0] for row in connection.execute(query).fetchall())
     assert "Index Cond: (geom && " in plan
     assert "Order By: (geom <-> " in plan
+
+
+def test_progress_grows_while_targets_are_prepared(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each row has much to be told of: copied for want of an index, cut up, indexed twice."""
+    monkeypatch.setattr(ticks, "_EACH", 1)
+    connection.execute(
+        "CREATE TABLE big AS SELECT i AS id, ST_Buffer(ST_Point(i * 60, 0, 27700), 20, 'quad_segs=40')"
+        " AS geom FROM generate_series(1, 10) AS i;"
+        "CREATE TABLE spots AS SELECT i AS id, ST_MakeEnvelope(i, 50, i + 1, 51, 27700) AS geom"
+        " FROM generate_series(1, 200) AS i"
+    )
+    steps = nearest(
+        connection, add_dataset(connection, "spots"), add_dataset(connection, "big")
+    ).context.steps
+    assert [share for share, _ in steps] == sorted(share for share, _ in steps)
+    for said in ("copying targets", "cutting big targets up"):
+        assert len({share for share, step in steps if step == said}) == 10
+    assert sum(step == "making an index of targets" for _, step in steps) == 2

@@ -56,6 +56,7 @@ def test_an_estimate_may_be_wrong(shared: Connection) -> None:
 
 def test_of_what_is_done_in_no_time_nothing_is_told(shared: Connection) -> None:
     assert count(shared, Ticks(10_000, MIB - 1), 10_000) == (10_000, [])
+    assert Ticks(10_000, MIB - 1).each(sql.SQL("i")) == sql.SQL("true")
 
 
 def test_size_counts_what_is_kept_apart(connection: Connection) -> None:
