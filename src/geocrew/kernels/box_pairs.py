@@ -3,7 +3,7 @@
 import numpy as np
 
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing, compiled
 
 
 @compiled
@@ -30,7 +30,7 @@ def pair_boxes(boxes: Floats, chunk: Ints, chunks: Floats, others: Floats) -> tu
     return one[:found], two[:found]
 
 
-@compiled
+@borrowing
 def _meet(one: Floats, two: Floats) -> bool:
     in_x = one[0] <= two[2] and one[2] >= two[0]
     return bool(in_x and one[1] <= two[3] and one[3] >= two[1])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing, compiled
 from geocrew.kernels.ring_crossings import Rings, is_in_at
 from geocrew.kernels.signs import sign, turn
 
@@ -22,7 +22,7 @@ def place_boxes(boxes: Floats, of: Rings, row: Ints, chosen: Ints) -> Ints:
     return places
 
 
-@compiled
+@borrowing
 def _place(box: Floats, of: Rings, shape: int) -> int:
     x, y, doubt = of.x, of.y, False
     for ring in range(of.shapes[shape], of.shapes[shape + 1]):
@@ -41,7 +41,7 @@ def _place(box: Floats, of: Rings, shape: int) -> int:
     return INSIDE if within else APART
 
 
-@compiled
+@borrowing
 def _meets(box: Floats, x: Floats, y: Floats, i: int) -> int:
     """Whether an edge passes through a box that its own box touches: 1, 0, or -1 where it may touch.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing, compiled
 from geocrew.kernels.join import Found, push_nearest_last
 from geocrew.kernels.tree import LEAF, STACK, Tree, bound, plant
 
@@ -96,7 +96,7 @@ def fill_nearest_shapes(
         )
 
 
-@compiled
+@borrowing
 def search_edges(
     edges: Edges,
     x: float,
@@ -130,7 +130,7 @@ def search_edges(
                 worst = min(limit, distances[owners.size - 2] + noise)
 
 
-@compiled
+@borrowing
 def near_run(places: Floats, first: int, last: int, x: float, y: float) -> float:
     """Measure from a point to edges in a row, with the operations of PostGIS (lw_dist2d_pt_seg)."""
     least = np.inf
@@ -151,7 +151,7 @@ def near_run(places: Floats, first: int, last: int, x: float, y: float) -> float
     return float(np.sqrt(least))
 
 
-@compiled
+@borrowing
 def keep_nearest(owners: Ints, distances: Floats, count: int, owner: int, distance: float) -> int:
     """Put a shape at its place by distance, once; returns how many there are."""
     slot = 0

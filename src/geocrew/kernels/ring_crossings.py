@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing, compiled
 from geocrew.kernels.signs import sign, turn
 
 Bools = npt.NDArray[np.bool_]
@@ -28,11 +28,16 @@ class Rings(NamedTuple):
 
 
 class Edges(NamedTuple):
-    """Scratch for the edges near a row: first corner, region, and box (xmin, ymin, xmax, ymax)."""
+    """Scratch for the edges near a row: first corner, region, and box (xmin, ymin, xmax, ymax).
+
+    Edges that follow each other are parted into blocks: where each begins, and the box `around` it.
+    """
 
     at: Ints
     region: Ints
     box: Floats
+    starts: Ints
+    around: Floats
 
 
 class Crossings(NamedTuple):
@@ -84,13 +89,13 @@ def orient(x: Floats, y: Floats, rings: Ints, polygons: Ints, turned: bool) -> N
                 x[first:stop], y[first:stop] = x[first:stop][::-1].copy(), y[first:stop][::-1].copy()
 
 
-@compiled
+@borrowing
 def is_in(of: Rings, shape: int, corner: int) -> int:
     """Return whether a corner is in a shape, 1 or 0; -1 where that is not sure."""
     return is_in_at(of, shape, of.x[corner], of.y[corner])
 
 
-@compiled
+@borrowing
 def is_in_at(of: Rings, shape: int, east: float, north: float) -> int:
     """Return what `is_in` does, of a corner at `east` and `north`."""
     x, y, within = of.x, of.y, 0
@@ -107,7 +112,7 @@ def is_in_at(of: Rings, shape: int, east: float, north: float) -> int:
     return within
 
 
-@compiled
+@borrowing
 def collect(of: Rings, shape: int, region: int, near: Floats, edges: Edges, count: int) -> int:
     """Add the edges of a shape whose boxes meet `near` (4,); return how many in all, -1 if too many."""
     x, y = of.x, of.y
@@ -126,13 +131,13 @@ def collect(of: Rings, shape: int, region: int, near: Floats, edges: Edges, coun
     return count
 
 
-@compiled
+@borrowing
 def find_crossings(of: Rings, edges: Edges, count: int, into: Crossings) -> int:
     """Find where edges of two regions cross; return how many, -1 where one is not sure or too many."""
-    starts, boxes = _make_blocks(edges, count)
+    blocks, starts, boxes = _make_blocks(edges, count), edges.starts, edges.around
     x, y, found, region, box = of.x, of.y, 0, edges.region, edges.box
-    for one in range(starts.size - 1):
-        for two in range(one + 1, starts.size - 1):
+    for one in range(blocks):
+        for two in range(one + 1, blocks):
             if region[starts[one]] == region[starts[two]] or _apart(boxes, one, boxes, two):
                 continue
             for a in range(starts[one], starts[one + 1]):
@@ -155,11 +160,10 @@ def find_crossings(of: Rings, edges: Edges, count: int, into: Crossings) -> int:
     return found
 
 
-@compiled
-def _make_blocks(edges: Edges, count: int) -> tuple[Ints, Floats]:
-    """Part edges (count,) into blocks of one region; return where they start, and their boxes."""
-    starts, boxes = np.empty(count + 1, np.int64), np.empty((count, 4))
-    blocks = 0
+@borrowing
+def _make_blocks(edges: Edges, count: int) -> int:
+    """Part edges (count,) into blocks of one region; return how many."""
+    starts, boxes, blocks = edges.starts, edges.around, 0
     for a in range(count):
         first = starts[blocks - 1] if blocks else 0
         if blocks == 0 or a - first == _BLOCK or edges.region[a] != edges.region[first]:
@@ -168,17 +172,16 @@ def _make_blocks(edges: Edges, count: int) -> tuple[Ints, Floats]:
                 boxes[blocks, side] = edges.box[a, side]
             blocks += 1
             continue
-        # By its numbers, not as an array of its own, whose references are counted for every edge.
         last = blocks - 1
         boxes[last, 0] = min(boxes[last, 0], edges.box[a, 0])
         boxes[last, 1] = min(boxes[last, 1], edges.box[a, 1])
         boxes[last, 2] = max(boxes[last, 2], edges.box[a, 2])
         boxes[last, 3] = max(boxes[last, 3], edges.box[a, 3])
     starts[blocks] = count
-    return starts[: blocks + 1], boxes
+    return blocks
 
 
-@compiled
+@borrowing
 def _apart(one: Floats, a: int, two: Floats, b: int) -> bool:
     """Whether box a of `one` (n, 4) and box b of `two` have no point in common."""
     if one[a, 0] > two[b, 2] or one[a, 2] < two[b, 0]:
@@ -212,7 +215,7 @@ def _cross(
     )
 
 
-@compiled
+@borrowing
 def _note(edges: Edges, a: int, b: int, met: _Meeting, into: Crossings, found: int) -> None:
     """Note the crossing of two edges."""
     for entry, at, along, doubt, other, enters in (
@@ -256,7 +259,7 @@ def _before(ax: float, ay: float, bx: float, by: float) -> bool:
     return bool(ax < bx or (ax == bx and ay < by))
 
 
-@compiled
+@borrowing
 def sort_entries(into: Crossings, found: int, order: Ints, place: Ints) -> bool:
     """Order 2 * found entries along their rings; `place` is where each is. False where not sure."""
     for entry in range(2 * found):
@@ -276,7 +279,7 @@ def sort_entries(into: Crossings, found: int, order: Ints, place: Ints) -> bool:
     return True
 
 
-@compiled
+@borrowing
 def _follows(into: Crossings, one: int, two: int) -> bool:
     same = into.at[one] == into.at[two]
     return bool(into.along[one] > into.along[two] if same else into.at[one] > into.at[two])

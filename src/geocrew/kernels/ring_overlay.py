@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing, compiled
 from geocrew.kernels.ring_crossings import (
     MOST_CROSSINGS,
     MOST_EDGES,
@@ -50,6 +50,7 @@ class Pieces(NamedTuple):
 
 
 class _Scratch(NamedTuple):
+    near: Floats
     edges: Edges
     crossings: Crossings
     order: Ints
@@ -99,7 +100,11 @@ def _most(starts: Ints) -> int:
 @compiled
 def _make_scratch(cutters: int) -> _Scratch:
     edges = Edges(
-        np.empty(MOST_EDGES, np.int64), np.empty(MOST_EDGES, np.int64), np.empty((MOST_EDGES, 4))
+        np.empty(MOST_EDGES, np.int64),
+        np.empty(MOST_EDGES, np.int64),
+        np.empty((MOST_EDGES, 4)),
+        np.empty(MOST_EDGES + 1, np.int64),
+        np.empty((MOST_EDGES, 4)),
     )
     count = 2 * MOST_CROSSINGS
     crossings = Crossings(
@@ -126,15 +131,18 @@ def _make_scratch(cutters: int) -> _Scratch:
         np.empty(_MOST_CORNERS, np.int64),
         np.empty(_MOST_CORNERS),
         np.empty(_MOST_CORNERS, np.int64),
+        np.arange(_MOST_CORNERS),
     )
-    return _Scratch(edges, crossings, np.empty(count, np.int64), np.empty(count, np.int64), walk, traced)
+    order, place = np.empty(count, np.int64), np.empty(count, np.int64)
+    return _Scratch(np.empty(4), edges, crossings, order, place, walk, traced)
 
 
-@compiled
+@borrowing
 def _overlay(of: Rings, regions: Ints, outside: bool, scratch: _Scratch) -> tuple[int, int]:
     """Find the border of one row; return the status and how many rings it has."""
     edges, crossings, walk = scratch.edges, scratch.crossings, scratch.walk
-    near, count = _box(of, regions[0]), 0
+    near, count = scratch.near, 0
+    _bound(of, regions[0], near)
     for region in range(regions.size):
         count = collect(of, regions[region], region, near, edges, count)
         if count < 0:
@@ -157,14 +165,18 @@ def _overlay(of: Rings, regions: Ints, outside: bool, scratch: _Scratch) -> tupl
     return (CUT, made) if made else (NOTHING, 0)
 
 
-@compiled
-def _box(of: Rings, shape: int) -> Floats:
-    first, stop = of.rings[of.shapes[shape]], of.rings[of.shapes[shape + 1]]
-    x, y = of.x[first:stop], of.y[first:stop]
-    return np.array([x.min(), y.min(), x.max(), y.max()])
+@borrowing
+def _bound(of: Rings, shape: int, box: Floats) -> None:
+    """Write the box of a shape: xmin, ymin, xmax, ymax."""
+    x, y, first = of.x, of.y, of.rings[of.shapes[shape]]
+    box[0] = box[2] = x[first]
+    box[1] = box[3] = y[first]
+    for i in range(first + 1, of.rings[of.shapes[shape + 1]]):
+        box[0], box[2] = min(box[0], x[i]), max(box[2], x[i])
+        box[1], box[3] = min(box[1], y[i]), max(box[3], y[i])
 
 
-@compiled
+@borrowing
 def _write(
     traced: Traced,
     made: int,

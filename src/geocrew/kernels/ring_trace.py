@@ -2,10 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing
 from geocrew.kernels.ring_crossings import Crossings, Rings, is_in
 from geocrew.kernels.ring_walk import END, START, Walk
 
@@ -14,6 +12,7 @@ class Traced(NamedTuple):
     """Scratch for the border of one row: closed rings of corners x, y, ring r from `rings[r]`.
 
     `area` (rings,) is twice the signed one, and `shell` the ring that a hole is in, its own of a shell.
+    `numbers` (rings + 1,) are 0, 1, 2 …: rings as shapes of their own.
     """
 
     x: Floats
@@ -21,9 +20,10 @@ class Traced(NamedTuple):
     rings: Ints
     area: Floats
     shell: Ints
+    numbers: Ints
 
 
-@compiled
+@borrowing
 def trace(
     of: Rings, into: Crossings, order: Ints, place: Ints, entries: int, walk: Walk, traced: Traced
 ) -> int:
@@ -61,7 +61,7 @@ def trace(
     return made
 
 
-@compiled
+@borrowing
 def add_whole(of: Rings, walk: Walk, whole: int, traced: Traced, made: int) -> int:
     """Add rings that are border whole; return how many rings that makes, -1 where one is too thin."""
     for number in range(whole):
@@ -74,7 +74,7 @@ def add_whole(of: Rings, walk: Walk, whole: int, traced: Traced, made: int) -> i
     return made
 
 
-@compiled
+@borrowing
 def _add(traced: Traced, made: int, used: int, x: float, y: float) -> int:
     """Add a corner unless it is where the last one is."""
     if used > traced.rings[made] and traced.x[used - 1] == x and traced.y[used - 1] == y:
@@ -83,7 +83,7 @@ def _add(traced: Traced, made: int, used: int, x: float, y: float) -> int:
     return used + 1
 
 
-@compiled
+@borrowing
 def _close(traced: Traced, made: int, used: int, x: Floats, y: Floats) -> int:
     """Close a ring and measure it; return the corners used then, -1 where it has no sure area."""
     first = traced.rings[made]
@@ -107,14 +107,14 @@ def _close(traced: Traced, made: int, used: int, x: Floats, y: Floats) -> int:
     return used + 1
 
 
-@compiled
+@borrowing
 def find_shells(traced: Traced, made: int) -> bool:
     """Find the shell of every hole: the smallest that it is in; False where that is not sure."""
     shells, only = 0, 0
     for ring in range(made):
         if traced.area[ring] > 0:
             shells, only = shells + 1, ring
-    of = Rings(traced.x, traced.y, traced.rings, np.arange(made + 1))
+    of = Rings(traced.x, traced.y, traced.rings, traced.numbers)
     for ring in range(made):
         if traced.area[ring] > 0:
             continue

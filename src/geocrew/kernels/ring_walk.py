@@ -2,10 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from geocrew.kernels.arrays import Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing
 from geocrew.kernels.ring_crossings import Bools, Crossings, Rings, is_in
 
 START, END = 1, 2
@@ -27,7 +25,7 @@ class Walk(NamedTuple):
     whole: Ints
 
 
-@compiled
+@borrowing
 def walk_rings(
     of: Rings, regions: Ints, outside: bool, into: Crossings, order: Ints, entries: int, walk: Walk
 ) -> int:
@@ -39,7 +37,8 @@ def walk_rings(
     for region in range(regions.size):
         shape = regions[region]
         for ring in range(of.shapes[shape], of.shapes[shape + 1]):
-            low, high = _entries_of(of, ring, into, order, entries)
+            low = _first_from(of.rings[ring], into, order, entries)
+            high = _first_from(of.rings[ring + 1], into, order, entries)
             for at in range(low, high):
                 walk.role[at], walk.ring[at] = 0, ring
                 walk.low[at], walk.high[at] = low, high
@@ -57,22 +56,20 @@ def walk_rings(
     return whole
 
 
-@compiled
-def _entries_of(of: Rings, ring: int, into: Crossings, order: Ints, entries: int) -> tuple[int, int]:
-    bounds = np.empty(2, np.int64)
-    for side in range(2):
-        low, high = 0, entries
-        while low < high:
-            middle = (low + high) // 2
-            if into.at[order[middle]] < of.rings[ring + side]:
-                low = middle + 1
-            else:
-                high = middle
-        bounds[side] = low
-    return bounds[0], bounds[1]
+@borrowing
+def _first_from(corner: int, into: Crossings, order: Ints, entries: int) -> int:
+    """Return the first entry in order whose edge begins at `corner` or after it."""
+    low, high = 0, entries
+    while low < high:
+        middle = (low + high) // 2
+        if into.at[order[middle]] < corner:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
-@compiled
+@borrowing
 def _look_around(of: Rings, regions: Ints, outside: bool, own: int, corner: int, inside: Bools) -> int:
     """Tell in which regions but `own` a corner is; return in how many, -1 where that is not sure."""
     count = 0
@@ -87,7 +84,7 @@ def _look_around(of: Rings, regions: Ints, outside: bool, own: int, corner: int,
     return count
 
 
-@compiled
+@borrowing
 def _walk_own(
     of: Rings,
     regions: Ints,
@@ -122,7 +119,7 @@ def _walk_own(
     return 1 if low == high and count == every else 0
 
 
-@compiled
+@borrowing
 def _walk_other(
     of: Rings,
     regions: Ints,
@@ -164,7 +161,7 @@ def _walk_other(
     return 1 if low == high and count == every else 0
 
 
-@compiled
+@borrowing
 def _walk_through(
     every: int, into: Crossings, order: Ints, walk: Walk, low: int, high: int, begin: int
 ) -> int:
@@ -186,7 +183,7 @@ def _walk_through(
     return -1 if within else 0
 
 
-@compiled
+@borrowing
 def _pass(into: Crossings, order: Ints, walk: Walk, at: int, count: int, every: int) -> int:
     """Give an entry its role and return in how many regions the walker is after it."""
     if count == every:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import shapely
 
 from geocrew.kernels.arrays import Floats, Ints
-from geocrew.kernels.compiled import compiled
+from geocrew.kernels.compiled import borrowing, compiled
 from geocrew.kernels.signs import sign, turn
 
 _POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
@@ -53,7 +53,7 @@ def find_simple(x: Floats, y: Floats, offsets: Ints) -> npt.NDArray[np.bool_]:
     return found
 
 
-@compiled
+@borrowing
 def is_simple(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> bool:
     """Whether a ring (m,) is surely simple; `starts` and `boxes` are scratch for m stretches."""
     edges = x.size - 1
@@ -80,7 +80,7 @@ def _goes_on(ax: float, ay: float, bx: float, by: float, cx: float, cy: float) -
     return dx * (cx - bx) + dy * (cy - by) > 0 or _side(ax, ay, bx, by, cx, cy) != 0
 
 
-@compiled
+@borrowing
 def _find_stretches(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> int:
     """Cut a ring into stretches along which x or y only grows or only shrinks; return their number."""
     edges, count, i = x.size - 1, 0, 0
@@ -104,7 +104,7 @@ def _find_stretches(x: Floats, y: Floats, starts: Ints, boxes: Floats) -> int:
     return count
 
 
-@compiled
+@borrowing
 def _stretches_apart(x: Floats, y: Floats, starts: Ints, boxes: Floats, one: int, two: int) -> bool:
     """Whether no edge of one stretch meets one of the other, but neighbours in their corner."""
     xmin, xmax = max(boxes[one, 0], boxes[two, 0]), min(boxes[one, 1], boxes[two, 1])
