@@ -18,6 +18,7 @@ from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
+from geocrew.analyses.parts.stand_in import stand_in
 from geocrew.analyses.parts.static import WRITING, build_static, spread
 from geocrew.analysis import Analysis, Context, Product, balance, notes, rest, step_of
 from geocrew.datasets.arrays import Array
@@ -115,7 +116,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
         staged=staged,
         name=f"Hot spots of {params.value_field} in {layer.dataset.name}",
         counts=counts,
-        described=features.layer if staged.kind == "view" else None,
+        described=stand_in(context, features) if staged.kind == "view" else None,
         summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
     )
 

@@ -27,17 +27,17 @@ from geocrew.analyses.parts.period_scores import Scores, score_periods, warnings
 from geocrew.analyses.parts.period_sql import result_columns, view_results
 from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
+from geocrew.analyses.parts.stand_in import stand_in
 from geocrew.analyses.parts.static import WRITING, build_static
 from geocrew.analyses.parts.trend import Trends, find_trends
 from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, rest, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
-from geocrew.datasets.compose import compose
+from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import GEOMETRY, select_rows
-from geocrew.datasets.staging import SCHEMA
+from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import watched
 from geocrew.db import Connection
 
@@ -155,7 +155,9 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         select = select_rows(view, results)
         writing = rest(context, WRITING)
         staged = build(connection, context.staging, params.output_mode, select, show=writing)
-        described = _scope(context, features, timing, labels) if staged.kind == "view" else None
+        described = None
+        if staged.kind == "view":
+            described = stand_in(context, features, _in_periods(timing, labels))
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")
     counts = _counts(rule, rows, scores, trends)
@@ -217,22 +219,13 @@ def _build_static(
     return build_static(context, features, rows, results, result_columns(correction), joins)
 
 
-def _scope(context: Context, features: Features, timing: Timing, labels: tuple[str, ...]) -> Layer:
-    """Return the rows in the periods, which have the extent of a view that would compute it."""
-    context.connection.execute(
-        compose(
-            "CREATE VIEW {scope} AS SELECT {shape} AS geom FROM {rows} WHERE {kept}"
-            " AND {label} IN (SELECT period FROM ({listed}) AS p)",
-            scope=context.staging.relation("scope"),
-            shape=features.output_shape("s"),
-            rows=features.rows("s"),
-            kept=features.kept("s"),
-            label=timing.label("s"),
-            listed=list_labels(labels),
-        )
+def _in_periods(timing: Timing, labels: tuple[str, ...]) -> Expression:
+    """Return the condition that a row s is in one of the periods."""
+    return compose(
+        "{label} IN (SELECT period FROM ({listed}) AS p)",
+        label=timing.label("s"),
+        listed=list_labels(labels),
     )
-    scope = features.layer.moved(SCHEMA, context.staging.name("scope"))
-    return replace(scope, geometry_column=GEOMETRY)
 
 
 def _counts(rule: Rule, rows: PeriodRows, scores: Scores, trends: Trends) -> dict[str, Any]:

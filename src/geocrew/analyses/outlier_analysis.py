@@ -16,6 +16,7 @@ from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analyses.parts.outlier_scores import defining_results, measured_results
+from geocrew.analyses.parts.stand_in import stand_in
 from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import (
     Analysis,
@@ -115,7 +116,7 @@ def run(params: Params, context: Context) -> Product:
         staged=staged,
         name=f"Outliers of {params.value_field} in {layer.dataset.name}",
         counts=counts | balance(features, rows) | {"notes": notes(features, params.output_mode)},
-        described=features.layer if staged.kind == "view" else None,
+        described=stand_in(context, features) if staged.kind == "view" else None,
         summary=summary if staged.kind == "table" else None,
     )
 

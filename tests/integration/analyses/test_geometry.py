@@ -76,6 +76,26 @@ def test_skip(shared: Connection, job_type: str, params: dict[str, Any], mode: s
     assert_same(rows, run(shared, job_type, left, **params).rows())
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("on_invalid", ["repair", "skip"])
+@pytest.mark.parametrize(("job_type", "params"), BOTH)
+def test_the_catalog_describes_the_output(
+    shared: Connection, job_type: str, params: dict[str, Any], on_invalid: str, mode: str
+) -> None:
+    """Not the input, whose invalid shapes are left out, or mended and smaller."""
+    dataset_id = broken(shared)
+    result = run(shared, job_type, dataset_id, output_mode=mode, on_invalid=on_invalid, **params)
+    query = sql.SQL(
+        "SELECT rows, nulls, ARRAY[ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)] FROM (SELECT"
+        " count(*) AS rows, count(*) FILTER (WHERE geom IS NULL) AS nulls, ST_Extent(geom) AS box"
+        " FROM {}) AS found"
+    )
+    found = shared.execute(query.format(result.relation)).fetchone()
+    dataset = result.dataset
+    assert (dataset.row_count, dataset.null_geometry_count, dataset.bbox) == found
+    assert dataset.row_count == result.counts["rows_out"]
+
+
 @pytest.mark.parametrize("on_invalid", ["repair", "skip"])
 def test_progress_grows_while_invalid_shapes_are_looked_for(
     shared: Connection, on_invalid: str, monkeypatch: pytest.MonkeyPatch

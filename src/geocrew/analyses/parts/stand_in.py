@@ -1,0 +1,31 @@
+"""What stands for a view of features where counting the view would compute its results."""
+
+from dataclasses import replace
+
+from geocrew.analysis import Context
+from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.features import Features
+from geocrew.datasets.layer import Layer
+from geocrew.datasets.output import GEOMETRY
+from geocrew.datasets.staging import SCHEMA
+
+
+def stand_in(context: Context, features: Features, where: Expression | None = None) -> Layer:
+    """Return a relation with the rows and shapes of a view of the rows s that meet `where`.
+
+    The input is one itself where all of its rows go into the view as they are.
+    """
+    if where is None and not features.invalid:
+        return features.layer
+    context.connection.execute(
+        compose(
+            "CREATE VIEW {scope} AS SELECT {shape} AS geom FROM {rows} WHERE {kept} AND {where}",
+            scope=context.staging.relation("scope"),
+            shape=features.output_shape("s"),
+            rows=features.rows("s"),
+            kept=features.kept("s"),
+            where=compose("true") if where is None else where,
+        )
+    )
+    scope = features.layer.moved(SCHEMA, context.staging.name("scope"))
+    return replace(scope, geometry_column=GEOMETRY)
