@@ -64,11 +64,13 @@ class Features:
         if not self.invalid or self.on_invalid == "skip":
             return shape
         if self.mends is None:
-            straight = self.geometry.straight(shape)
+            # What nothing is left of is NULL, as where it is mended in this process.
             return sql.SQL(
-                "CASE WHEN ST_IsValid({0}) THEN {0}"
-                " ELSE ST_MakeValid({1}, 'method=structure keepcollapsed=false') END"
-            ).format(shape, straight)
+                "CASE WHEN ST_IsValid({shape}) THEN {shape} ELSE ("
+                "SELECT CASE WHEN NOT ST_IsEmpty(made.geom) THEN made.geom END FROM ("
+                "SELECT ST_MakeValid({straight}, 'method=structure keepcollapsed=false') AS geom"
+                " OFFSET 0) AS made) END"
+            ).format(shape=shape, straight=self.geometry.straight(shape))
         return sql.SQL("CASE WHEN {mended}.row IS NULL THEN {shape} ELSE {mended}.geom END").format(
             mended=_mended_alias(alias), shape=shape
         )
