@@ -55,7 +55,11 @@ _WAITING = {
     "25006": "the database is read-only",
 }
 # GEOS names the exceptions it throws; PostGIS passes them on as XX000, internal error.
-_GEOS = re.compile(r"TopologyException|IllegalArgumentException|ParseException|GEOSException", re.ASCII)
+# What GEOS knows no shape of, say a polyhedral surface, PostGIS refuses by itself.
+_GEOS = re.compile(
+    r"TopologyException|IllegalArgumentException|ParseException|GEOSException|Unknown geometry type",
+    re.ASCII,
+)
 _OURS: dict[type[BaseException], Kind] = {
     LeaseLost: "lease_lost",
     UserError: "user",

@@ -51,6 +51,12 @@ def _raised(connection: Connection, *statements: str) -> psycopg.Error:
             "user",
             "TopologyException",
         ),
+        (
+            "SELECT ST_IsValid('POLYHEDRALSURFACE Z (((0 0 0,0 1 0,1 1 0,0 0 0)))'::geometry)",
+            "XX000",
+            "user",
+            "a shape cannot be worked on: Unknown geometry type: 13 - PolyhedralSurface",
+        ),
         ("DO $$ BEGIN RAISE SQLSTATE 'XX000'; END $$", "XX000", "bug", "internal error"),
         ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", "40001", "retry", "40001"),
         ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", "53100", "resource", "disk is full"),
