@@ -16,14 +16,17 @@ from geocrew.kernels.arrays import Floats
 
 DEVIATIONS = 3.0
 SLACK = 1.0 + 1e-9  # equal spacings differ in their last bits
+FARTHEST = 1e153  # squares of distances, and their sum in two dimensions, are floats
 
 
 def planar_reach(x: Floats, y: Floats) -> float:
     """Find the reach of places x, y (n,), a hair (1e-9) above the distance that it stands for.
 
-    ValueError where there are no two different places.
+    ValueError where there are no two different places, or they are farther apart than 1e153.
     """
     places = _distinct(x, y)
+    if (places.max(axis=0) / 2 - places.min(axis=0) / 2).max() > FARTHEST / 2:
+        raise ValueError("the places are too far apart to measure")
     nearest = _nearest(places)
     dx, dy = places[:, 0] - places[nearest, 0], places[:, 1] - places[nearest, 1]
     return _usual(np.sqrt(dx * dx + dy * dy)) * SLACK

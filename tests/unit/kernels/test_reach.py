@@ -44,6 +44,14 @@ def test_coincident_places_do_not_count() -> None:
             measure(x[:3], y[:3])
 
 
+def test_places_too_far_apart_to_measure() -> None:
+    """The square of 1e160 is no float, and a tree of such places finds no nearest."""
+    with pytest.raises(ValueError, match="too far apart"):
+        planar_reach(np.array([0.0, 1e160, 2e160]), np.zeros(3))
+    with pytest.raises(ValueError, match="too far apart"):
+        planar_reach(np.array([-1.7e308, 0.0, 1.7e308]), np.zeros(3))
+
+
 def test_metres_on_the_ellipsoid() -> None:
     """Two degrees apart across the antimeridian, and half a degree north of one."""
     lon, lat = np.array([179.0, -179.0, 179.0]), np.array([10.0, 10.0, 10.5])
