@@ -180,6 +180,33 @@ def test_units_that_mean_nothing(connection: Connection) -> None:
     assert (run.counts["distance"], run.counts["distance_unit"]) == (1, "dataset")
 
 
+@pytest.mark.parametrize("rule", [{"distance": 5}, {"distance": "auto"}, {"k_neighbors": 2}])
+def test_metres_that_are_said_to_be_degrees(connection: Connection, rule: dict[str, Any]) -> None:
+    rows = [(i, float(i % 3), f"POINT({500000 + i} {-200000 - i})") for i in range(9)]
+    params = {"dataset_id": add_table(connection, rows, srid=4326), "value_field": "value"} | rule
+    if "k_neighbors" in rule:
+        params["neighbor_type"] = "knn"
+    for job_type, more in (
+        ("hotspot_analysis", {}),
+        ("outlier_analysis", {"method": "local_moran"}),
+        ("hotspot_timeseries", {"time_field": "key", "time_periods": ["a"]}),
+    ):
+        if "time_field" in more:
+            connection.execute("ALTER TABLE places ADD key text DEFAULT 'a'")
+        with pytest.raises(UserError) as caught:
+            run_analysis(connection, job_type, params | more)
+        assert "is in degrees (EPSG:4326), but 9 of its features have a latitude beyond" in str(
+            caught.value
+        )
+        assert "the farthest -200008; give the data the SRID" in str(caught.value)
+
+
+def test_a_pole_is_no_mistake(connection: Connection) -> None:
+    rows = [(i, float(i % 3), f"POINT({40 * i} {90 - 1e-3 * (i % 2)!r})") for i in range(9)]
+    run = hotspots(connection, dataset_id=add_table(connection, rows, srid=4326), distance=1000)
+    assert run.column("neighbors") == [8] * 9
+
+
 @pytest.mark.parametrize(
     ("srid", "unit", "factor"),
     [(27700, "km", 1000), (27700, "ft", 0.3048), (2263, "mi", 5280), (2263, "ft", 1)],

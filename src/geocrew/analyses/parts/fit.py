@@ -21,6 +21,8 @@ from geocrew.kernels.contiguity import Outlines, outlines_of
 from geocrew.kernels.pace import OnProgress
 from geocrew.kernels.reach import geodesic_reach, planar_reach
 
+POLE = 90.0 + 1e-9  # what rounding makes of it
+
 
 def fit_rule(
     rule: Rule, connection: Connection, features: Features, rows: Rows, show: OnProgress
@@ -28,8 +30,10 @@ def fit_rule(
     """Return `rule` with the reach that `auto` stands for, or with the polygons of all rows.
 
     Only for contiguity do shapes travel, of which `show` hears the share. Raises UserError where there
-    are no polygons, or no two places.
+    are no polygons, or no two places, or places in degrees that are beyond a pole.
     """
+    if rule.geographic:
+        _check_degrees(features, rows)
     if rule.contiguity is not None:
         check_polygons(rule.contiguity, features.layer, features.geometry)
         polygons = _read_polygons(rule.contiguity, connection, features, rows, show)
@@ -44,6 +48,22 @@ def fit_rule(
         raise UserError(
             f'distance "auto" finds no distance in {features.layer.described}: {error}; give a number'
         ) from error
+
+
+def _check_degrees(features: Features, rows: Rows) -> None:
+    """Raise UserError for latitudes that are none: metres, say, in what was said to be degrees.
+
+    Each library makes of them places of its own.
+    """
+    latitudes = rows.y[rows.takes_part]
+    beyond = latitudes[np.abs(latitudes) > POLE]
+    if beyond.size:
+        farthest = beyond[np.argmax(np.abs(beyond))]
+        raise UserError(
+            f"{features.layer.described} is in degrees (EPSG:{features.layer.srid}), but {beyond.size}"
+            f" of its features have a latitude beyond 90, the farthest {farthest:g}; give the data the"
+            " SRID that their coordinates are in, or mend these"
+        )
 
 
 def check_values(rule: Rule, rows: Rows, where: str, what: str) -> None:
