@@ -1,7 +1,7 @@
 """What a hot spot time series keeps, adds, leaves out and counts."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from psycopg import sql
@@ -171,6 +171,38 @@ def test_invalid_shapes(shared: Connection, on_invalid: str) -> None:
     view = run(shared, dataset_id, output_mode="view", **given)
     assert view.column("trend_z") == pytest.approx(result.column("trend_z"), abs=1e-12)
     assert view.dataset.row_count == counts["rows_out"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("time_type", "times"),
+    [
+        ("numeric", ["2020", "2021.50", "2020.0", "NaN", "1e400"]),
+        ("float8", ["2020", "2021.5", "2020", "NaN", "-Infinity"]),
+        ("jsonb", ["2020", "2021.50", '"2020.0"', '"late"', "1e400"]),
+    ],
+)
+def test_equal_numbers_are_one_period_and_what_is_none_is_outside(
+    connection: Connection, time_type: LiteralString, times: list[str], mode: str
+) -> None:
+    dataset_id = add_series(connection, grid(times, side=4), time_type=time_type)
+    given: dict[str, Any] = {"time_step": "year", "output_mode": mode}
+    if time_type == "jsonb":
+        connection.execute(
+            "ALTER TABLE series ADD properties jsonb;"
+            "UPDATE series SET properties = jsonb_build_object('value', value, 'seen', seen)"
+        )
+        connection.execute(
+            "UPDATE geocrew.datasets SET properties_column = 'properties',"
+            """ properties_fields = '{"value": "real", "seen": "real"}' WHERE id = %s""",
+            (dataset_id,),
+        )
+    result = run(connection, dataset_id, **given)
+    assert result.column("period") == ["2020"] * 16 + ["2021.5"] * 16 + ["2020"] * 16
+    assert [each["period"] for each in result.counts["periods"]] == ["2020", "2021.5"]
+    assert result.counts["dropped_outside"] == 32
+    reasons = {each["reason"] for each in result.counts["dropped"]}
+    assert reasons == {"its time is in none of the periods"}
 
 
 def test_few_features_are_warned_of(shared: Connection) -> None:

@@ -192,11 +192,7 @@ def _by_step(layer: Layer, field: Field, step: TimeStep, timed: bool) -> Timing:
         formed = _formed(field, _FORMS[step])
         return Timing(layer, field, (), formed, formed, formed, calendar=Calendar(field, step))
     if step == "year" and field.numeric:
-
-        def text(alias: str) -> Expression:
-            return as_text(field, alias)
-
-        return Timing(layer, field, (), text, field.number, text)
+        return Timing(layer, field, (), _numbered(field), field.number, _numbered(field))
     problem = (
         f'time_step "{step}" needs a date or timestamp field (or, for year, a numeric one), but'
         f' time_field "{field.name}" is {field.type} in {layer.described}; name time_periods instead'
@@ -206,6 +202,21 @@ def _by_step(layer: Layer, field: Field, step: TimeStep, timed: bool) -> Timing:
 
 def _formed(field: Field, form: str) -> Callable[[str], Expression]:
     return lambda alias: compose(_FORMED, time=as_time(field, alias), form=form)
+
+
+def _numbered(field: Field) -> Callable[[str], Expression]:
+    """Make the text of a number, 2020 of 2020.0 and of a JSON text; NULL for what is none, as NaN."""
+    scaled = field.properties_column is not None or field.type_name == "numeric"
+    form = 'trim_scale({text}::numeric)::text COLLATE "C"' if scaled else "{text}"
+
+    def text(alias: str) -> Expression:
+        return compose(
+            "CASE WHEN {number} IS NOT NULL THEN " + form + " END",
+            number=field.number(alias),
+            text=compose("({text})", text=as_text(field, alias)),
+        )
+
+    return text
 
 
 def _array(items: Iterable[str]) -> str:
