@@ -62,6 +62,8 @@ def definition(connection: Connection, srid: int) -> str | None:
     found = connection.execute(statement(_SQL, "define_srid"), {"srid": srid}).fetchone()
     if found is None:
         raise RefusedInput(f"srid {srid} is not in the table spatial_ref_sys")
+    if found[0] is None:
+        raise RefusedInput(f"srid {srid} has no definition in the table spatial_ref_sys")
     return str(found[0])
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 import pyproj
+from pyproj.exceptions import CRSError
 
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection, statement
@@ -51,4 +52,11 @@ def _unit_in_metres(connection: Connection, layer: Layer, unit: DistanceUnit) ->
         raise InvalidParameters(
             [f"{reason}, and {layer.described} has none (SRID 0); choose auto or dataset"]
         )
-    return float(pyproj.CRS.from_user_input(row[0]).axis_info[0].unit_conversion_factor)
+    try:
+        return float(pyproj.CRS.from_user_input(row[0] or "").axis_info[0].unit_conversion_factor)
+    except CRSError as error:
+        reason = (
+            f'distance_unit "{unit}" needs the unit of SRID {layer.srid} of {layer.described}, which has'
+        )
+        missing = f"{reason} no definition in spatial_ref_sys that can be read"
+        raise InvalidParameters([f"{missing}; choose auto or dataset"]) from error

@@ -221,6 +221,37 @@ def test_units_of_a_projected_dataset(
     assert run.counts["distance_unit"] == "dataset"
 
 
+@pytest.mark.parametrize(
+    ("srtext", "proj4text", "factor"),
+    [
+        (None, "+proj=utm +zone=33 +ellps=bessel +towgs84=1,2,3 +units=us-ft +no_defs", 3937 / 1.2),
+        ("", " ", None),
+        ("nonsense", "", None),
+    ],
+)
+def test_units_of_a_system_without_wkt(
+    connection: Connection, srtext: str | None, proj4text: str, factor: float | None
+) -> None:
+    """PostGIS 3.3 ships fourteen of them."""
+    connection.execute(
+        "INSERT INTO spatial_ref_sys (srid, srtext, proj4text) VALUES (990001, %s, %s)"
+        " ON CONFLICT (srid) DO UPDATE SET srtext = EXCLUDED.srtext, proj4text = EXCLUDED.proj4text",
+        (srtext, proj4text),
+    )
+    dataset_id = add_table(connection, GRID, srid=990001)
+    try:
+        if factor is not None:
+            run = hotspots(connection, dataset_id=dataset_id, distance=1, distance_unit="km")
+            assert run.counts["distance"] == pytest.approx(factor)
+        else:
+            with pytest.raises(InvalidParameters) as caught:
+                hotspots(connection, dataset_id=dataset_id, distance=1, distance_unit="km")
+            assert 'distance_unit "km" needs the unit of SRID 990001' in said(caught)
+            assert "no definition in spatial_ref_sys that can be read; choose auto" in said(caught)
+    finally:
+        connection.execute("DELETE FROM spatial_ref_sys WHERE srid = 990001")
+
+
 @pytest.mark.parametrize(("job_type", "params"), BOTH)
 def test_datasets_that_hold_no_features(
     connection: Connection, job_type: str, params: dict[str, Any]
