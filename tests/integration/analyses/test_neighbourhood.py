@@ -57,6 +57,20 @@ def test_units_of_a_dataset_in_degrees(shared: Connection, unit: str, metres: fl
     assert run.column("neighbors") == [1, *[2] * 7, 1]  # a degree is 111 km there
 
 
+@pytest.mark.parametrize("name", ["longlat", "lonlat", "latlong", "latlon"])
+def test_degrees_by_every_name_that_proj_has_for_them(shared: Connection, name: str) -> None:
+    shared.execute(
+        "INSERT INTO spatial_ref_sys (srid, proj4text) VALUES (990002, %s)"
+        " ON CONFLICT (srid) DO UPDATE SET proj4text = EXCLUDED.proj4text",
+        (f"+proj={name} +datum=WGS84 +no_defs",),
+    )
+    rows = [(i, float(i * i % 7), f"POINT({i} 0)") for i in range(9)]
+    run = hotspots(shared, add_table(shared, rows, srid=990002), distance=200, distance_unit="km")
+    shared.execute("DELETE FROM spatial_ref_sys WHERE srid = 990002")
+    assert (run.counts["distance"], run.counts["distance_unit"]) == (200_000, "m")
+    assert run.column("neighbors") == [1, *[2] * 7, 1]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_shapes_stand_at_their_centroid(shared: Connection, mode: str) -> None:
     """Outlines that touch, and centroids that are far: an L, a line, points of a cluster."""

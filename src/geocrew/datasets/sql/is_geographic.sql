@@ -1,4 +1,4 @@
--- One row when the SRID exists: does it measure in degrees?
-SELECT proj4text ~ '\+proj=longlat' OR srtext LIKE 'GEOGCS%%'
+-- One row when the SRID exists: does it measure in degrees? PROJ has four names for that.
+SELECT COALESCE(proj4text ~ '\+proj=(longlat|lonlat|latlong|latlon)\M' OR srtext LIKE 'GEOGCS%%', false)
 FROM public.spatial_ref_sys
 WHERE srid = %(srid)s
