@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from geocrew.datasets.extent import extent
 from geocrew.db import Connection
 from geocrew.errors import RefusedInput
 
@@ -19,7 +20,7 @@ _FAMILIES = {
 _SCAN = sql.SQL(
     "SELECT srid, kind, has_z, n, ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM ("
     " SELECT ST_SRID({geom}) AS srid, GeometryType({geom}) AS kind,"
-    " ST_Zmflag({geom}) >= 2 AS has_z, count(*) AS n, ST_Extent({geom}) AS e"
+    " ST_Zmflag({geom}) >= 2 AS has_z, count(*) AS n, {extent} AS e"
     " FROM {table} GROUP BY 1, 2, 3) AS groups"
 )
 
@@ -42,7 +43,8 @@ def describe(
 
     Raises RefusedInput, with the count of each, when rows have several SRIDs.
     """
-    query = _SCAN.format(geom=sql.Identifier(geometry), table=sql.Identifier(schema, table))
+    shape = sql.Identifier(geometry)
+    query = _SCAN.format(geom=shape, extent=extent(shape), table=sql.Identifier(schema, table))
     rows = connection.execute(query).fetchall()
     filled = [row for row in rows if row[1] is not None]
     srids: Counter[int] = Counter()

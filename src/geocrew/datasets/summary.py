@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from geocrew.datasets.extent import extent
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.relation import find_relation
 from geocrew.db import Connection
@@ -30,9 +31,10 @@ def summarise(
     query = sql.SQL(
         "SELECT rows, nulls, ST_XMin(extent), ST_YMin(extent), ST_XMax(extent), ST_YMax(extent) FROM ("
         "SELECT count(*) AS rows, count(*) FILTER (WHERE {shape} IS NULL) AS nulls,"
-        " ST_Extent({shape}) AS extent FROM {relation}) AS summary"
+        " {extent} AS extent FROM {relation}) AS summary"
     )
-    row = connection.execute(query.format(shape=shape, relation=relation)).fetchone()
+    filled = query.format(shape=shape, extent=extent(shape), relation=relation)
+    row = connection.execute(filled).fetchone()
     found = find_relation(connection, schema, table)
     column = found.column(geometry_column) if found is not None else None
     if row is None or column is None:

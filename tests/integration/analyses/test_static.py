@@ -5,11 +5,12 @@ from typing import Any, LiteralString
 import numpy as np
 import pytest
 from psycopg import sql
-from tests.integration.analyses.layers import add_table
+from tests.integration.analyses.layers import add_table, current_schema
 from tests.integration.analyses.timeseries import add_series, grid, run
 from tests.run_analysis import run_analysis
 
 from geocrew.analyses.parts.period_rows import number_places
+from geocrew.datasets.describe import describe
 from geocrew.datasets.summary import summarise
 from geocrew.db import Connection
 
@@ -38,6 +39,31 @@ def test_extent_and_counts_are_those_of_the_table(
     assert run.dataset.row_count == counted.row_count == 40 + len(last)
     assert run.dataset.null_geometry_count == counted.null_geometry_count
     assert (run.dataset.geometry_type, run.dataset.srid) == (counted.geometry_type, counted.srid)
+
+
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+@pytest.mark.parametrize("x", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("kind", ["Point", "MultiPoint"])
+def test_a_point_that_is_nowhere_is_not_in_the_extent(
+    connection: Connection, kind: LiteralString, x: str, mode: str
+) -> None:
+    """ST_Extent forgets what came before a NaN, and a job with one in its result could not end."""
+    multi = "" if kind == "Point" else "MULTI"
+    rows = [(i, float(i % 7), multi + place) for i, _, place in POINTS]
+    dataset_id = add_table(connection, [*rows[:20], *rows[21:]], geometry_type=kind)
+    nowhere = "ST_SetSRID(ST_MakePoint(%s, %s), 27700)"
+    if multi:
+        nowhere = f"ST_Multi({nowhere})"
+    for key, place in ((-1, (x, "0")), (20, ("0", x)), (99, (x, x))):
+        insert = sql.SQL("INSERT INTO places VALUES (%s, 1, " + nowhere + ")")
+        connection.execute(insert, (key, *map(float, place)))
+    params = {"dataset_id": dataset_id, "value_field": "value", "output_mode": mode}
+    for job_type, more in RUNS:
+        run = run_analysis(connection, job_type, params | more)
+        assert run.dataset.bbox == [0, -13, 4, 0]
+        assert (run.dataset.row_count, run.counts["n_empty"]) == (42, 3)
+    found = describe(connection, current_schema(connection), "places", "geom")
+    assert found.bbox == [0, -13, 4, 0]
 
 
 @pytest.mark.parametrize("method", ["zscore", "mad"])
