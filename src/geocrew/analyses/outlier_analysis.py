@@ -40,7 +40,7 @@ from geocrew.datasets.summary import Summary
 from geocrew.datasets.ticks import ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
-from geocrew.kernels.spread import Spread, by_deviation, by_median
+from geocrew.kernels.spread import LARGEST, Spread, by_deviation, by_median
 
 Method = Literal["zscore", "mad", "local_moran"]
 _THRESHOLD = 2.0
@@ -161,6 +161,11 @@ def _measure(values: Values, params: Params) -> Spread:
     usable, where = values.usable(), params.values_named
     if usable.size < 2:
         raise UserError(f"{where} has {usable.size} usable values; outliers need at least 2")
+    low, high = float(usable.min()), float(usable.max())
+    if high / 2 - low / 2 > LARGEST / 2:
+        raise UserError(
+            f"{where} reaches from {low:g} to {high:g}, too far for float8; divide the values"
+        )
     spread = (by_deviation if params.method == "zscore" else by_median)(usable)
     if not spread.scale > 0:
         raise UserError(f"{where} is constant ({spread.centre:g}): no value is unlike the rest")

@@ -198,3 +198,15 @@ def test_values_of_extreme_size(connection: Connection, scale: float, tiny: floa
     for job_type, rule, column in ((HOTSPOT, {"distance": 1.5}, "gi_z"), (OUTLIER, {}, "outlier_score")):
         scaled = run_analysis(connection, job_type, params | rule).column(column)
         assert scaled == pytest.approx(run_analysis(connection, job_type, other | rule).column(column))
+
+
+@pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize("method", ["zscore", "mad"])
+def test_values_farther_apart_than_a_number_can_be(
+    connection: Connection, method: str, mode: str
+) -> None:
+    for values in ([1.7e308, -1.7e308], [1e308, -1e308, -1.1e308]):
+        rows = [(i, value, f"POINT({i} 0)") for i, value in enumerate(values)]
+        params = {"dataset_id": add_table(connection, rows), "value_field": "value"}
+        with pytest.raises(UserError, match=r"reaches from -1.*e\+308 to 1.*e\+308, too far for float8"):
+            run_analysis(connection, OUTLIER, params | {"method": method, "output_mode": mode})
