@@ -7,7 +7,7 @@ from psycopg import errors
 
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
-from geocrew.errors import SourceChanged
+from geocrew.errors import SourceChanged, UserError
 
 
 @contextmanager
@@ -20,8 +20,18 @@ def steady(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def watched(layer: Layer) -> Iterator[None]:
-    """Run the block; a table or column of `layer` that is suddenly missing raises SourceChanged."""
+    """Run the block; a table or column of `layer` that is suddenly missing raises SourceChanged.
+
+    A key that is none, as no index keeps that of a view, raises UserError.
+    """
     try:
         yield
+    except (errors.UniqueViolation, errors.NotNullViolation) as error:
+        if layer.key is None or layer.relation_kind in ("r", "p"):
+            raise
+        why = error.diag.message_detail or "it is NULL in some"
+        raise UserError(
+            f'"{layer.key.name}" does not tell the rows of {layer.described} apart any more: {why}'
+        ) from error
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise SourceChanged(f"{layer.described} was changed while the job was reading it") from error

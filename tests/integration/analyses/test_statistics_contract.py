@@ -1,6 +1,6 @@
 """What holds for outliers and time series as for hot spots: order, names, columns that are taken."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from psycopg import sql
@@ -105,3 +105,33 @@ def test_scores_that_no_value_can_have_are_warned_of(shared: Connection) -> None
     assert "threshold is 3: nothing can be an outlier" in said
     for params in ({"threshold": 2.8}, {"threshold": 3, "method": "mad"}):
         assert outliers(shared, dataset_id, **params).context.lines == []
+
+
+@pytest.mark.parametrize(
+    ("key", "mode", "why"),
+    [
+        ("id / 2", "static", "is duplicated."),
+        ("id / 2", "materialized_view", "is duplicated."),
+        ("NULLIF(id, 3)", "static", "it is NULL in some"),
+    ],
+)
+def test_a_view_whose_key_has_become_none(
+    connection: Connection, key: LiteralString, mode: str, why: str
+) -> None:
+    """No index keeps the id of a view unique."""
+    add_series(connection, grid("ab"))
+    select = "CREATE VIEW keyed AS SELECT {} AS id, value, seen, geom FROM series"
+    connection.execute(sql.SQL(select).format(sql.SQL(key)))
+    dataset_id = add_dataset(connection, "keyed", kind="view")
+    params = {"dataset_id": dataset_id, "value_field": "value", "output_mode": mode}
+    for job_type, more in (
+        ("hotspot_analysis", {"distance": 1}),
+        ("outlier_analysis", {}),
+        ("outlier_analysis", MORAN[0]),
+        ("hotspot_timeseries", {"distance": 1, "time_field": "seen", "time_periods": ["a"]}),
+    ):
+        with pytest.raises(UserError) as caught:
+            run_analysis(connection, job_type, params | more)
+        said = f'"id" does not tell the rows of dataset {dataset_id} apart any more: '
+        assert str(caught.value).startswith(said)
+        assert str(caught.value).endswith(why)

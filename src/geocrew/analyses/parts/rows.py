@@ -164,5 +164,6 @@ def _rank_number(layer: Layer) -> Expression:
     """Return an integer that orders rows as their key does."""
     rank = layer.rank("s") or compose("s.ctid")
     if _ranked_as_is(layer):
-        return compose("{rank}::bigint", rank=rank)
+        # NULL in a view whose key has become none: the key of the output will tell of it.
+        return compose("COALESCE({rank}::bigint, 0)", rank=rank)
     return compose("row_number() OVER (ORDER BY {rank})", rank=rank)
