@@ -15,6 +15,16 @@ def as_text(field: Field, alias: str) -> sql.Composable:
     return sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(alias, field.name))
 
 
+def as_number(field: Field, alias: str) -> sql.Composable:
+    """Return the text of a number, 1 of 1.0 as well, and the text as it is of what is no number."""
+    text = as_text(field, alias)
+    if field.properties_column is None and field.type_name != "numeric":
+        return text
+    return sql.SQL(
+        'CASE WHEN {number} IS NULL THEN {text} ELSE trim_scale(({text})::numeric)::text COLLATE "C" END'
+    ).format(number=field.number(alias), text=text)
+
+
 def as_time(field: Field, alias: str) -> sql.Composable:
     """Return a date as a date, and a timestamp without a zone: one that has a zone is read in UTC."""
     column = sql.Identifier(alias, field.name)

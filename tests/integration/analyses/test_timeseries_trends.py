@@ -130,6 +130,30 @@ def test_places_are_equal_shapes_or_equal_locations(shared: Connection, mode: st
     assert None not in [value for key in range(1, 73) for value in found[key]]
 
 
+@pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize("held", ["numeric", "jsonb"])
+def test_equal_numbers_name_one_place(connection: Connection, held: str, mode: str) -> None:
+    dataset_id = add_series(connection, grid("ab"))
+    number = "(id - 1) % 36 * CASE WHEN id > 36 THEN 1.00 ELSE 1 END"
+    if held == "numeric":
+        connection.execute("ALTER TABLE series ADD number numeric")
+        connection.execute(f"UPDATE series SET number = {number}".encode())
+    else:
+        connection.execute("ALTER TABLE series ADD properties jsonb")
+        bag = f"jsonb_build_object('value', value, 'seen', seen, 'number', {number})"
+        connection.execute(f"UPDATE series SET properties = {bag}".encode())
+        connection.execute(
+            "UPDATE geocrew.datasets SET properties_column = 'properties', properties_fields ="
+            """ '{"value": "real", "seen": "text", "number": "real"}' WHERE id = %s""",
+            (dataset_id,),
+        )
+    result = run(
+        connection, dataset_id, time_periods=["a", "b"], location_field="number", output_mode=mode
+    )
+    assert result.counts["n_places"] == 36
+    assert None not in result.column("trend_z")
+
+
 @pytest.mark.parametrize("geometry", ["Point", "Polygon", "Geometry"])
 def test_shapes_are_equal_to_the_last_vertex(shared: Connection, geometry: Any) -> None:
     rows: list[Any] = grid("abc")

@@ -14,7 +14,7 @@ from geocrew.datasets.arrays import Array, ArrayType
 from geocrew.datasets.compose import Expression, compose, identify
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
-from geocrew.datasets.texts import as_text
+from geocrew.datasets.texts import as_number, as_text
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Ints, SmallInts
 from geocrew.kernels.pace import OnProgress
@@ -59,7 +59,7 @@ class PeriodRows(Rows):
 def place_of(features: Features, location: Field | None, alias: str) -> Expression:
     """Return what is equal for rows of one place: the location field, or the shape as it is stored."""
     if location is not None:
-        return as_text(location, alias)
+        return as_number(location, alias) if location.numeric else as_text(location, alias)
     shape = features.layer.shape(alias)
     if features.geometry.type == "Point":
         return compose("ST_AsEWKB({shape})", shape=shape)

@@ -11,7 +11,7 @@ from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
-from geocrew.datasets.texts import as_text, as_time
+from geocrew.datasets.texts import as_number, as_text, as_time
 from geocrew.errors import InvalidParameters
 
 TimeStep = Literal["year", "quarter", "month", "week", "day"]
@@ -206,17 +206,11 @@ def _formed(field: Field, form: str) -> Callable[[str], Expression]:
 
 def _numbered(field: Field) -> Callable[[str], Expression]:
     """Make the text of a number, 2020 of 2020.0 and of a JSON text; NULL for what is none, as NaN."""
-    scaled = field.properties_column is not None or field.type_name == "numeric"
-    form = 'trim_scale({text}::numeric)::text COLLATE "C"' if scaled else "{text}"
-
-    def text(alias: str) -> Expression:
-        return compose(
-            "CASE WHEN {number} IS NOT NULL THEN " + form + " END",
-            number=field.number(alias),
-            text=compose("({text})", text=as_text(field, alias)),
-        )
-
-    return text
+    return lambda alias: compose(
+        "CASE WHEN {number} IS NOT NULL THEN {text} END",
+        number=field.number(alias),
+        text=as_number(field, alias),
+    )
 
 
 def _array(items: Iterable[str]) -> str:
