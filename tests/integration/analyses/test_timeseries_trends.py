@@ -168,6 +168,20 @@ def test_shapes_are_equal_to_the_last_vertex(shared: Connection, geometry: Any) 
 
 
 @pytest.mark.parametrize("mode", ["static", "view"])
+@pytest.mark.parametrize(("kind", "z"), [("PointM", ""), ("PointZM", " 7"), ("MultiPointM", "")])
+def test_an_m_makes_no_other_place(shared: Connection, kind: Any, z: str, mode: str) -> None:
+    """M is not kept in the output, and often it is the time."""
+    rows: list[Any] = [
+        (*row[:4], f"{kind.removesuffix('M')}M({' '.join(corner(row[4]))}{z} {row[0]})".upper())
+        for row in grid("ab")
+    ]
+    dataset_id = add_series(shared, rows, geometry_type=kind)
+    result = run(shared, dataset_id, time_periods=["a", "b"], output_mode=mode)
+    assert result.counts["n_places"] == 36
+    assert None not in result.column("trend_z")
+
+
+@pytest.mark.parametrize("mode", ["static", "view"])
 def test_a_place_with_two_scores_in_one_period_has_no_trend(shared: Connection, mode: str) -> None:
     rows: list[Any] = [*grid("abc"), (800, 5.0, "b", "2/2", "POINT(2 2)")]
     rows.append((801, None, "c", "3/3", "POINT(3 3)"))  # no score, so nothing is in doubt

@@ -57,10 +57,13 @@ class PeriodRows(Rows):
 
 
 def place_of(features: Features, location: Field | None, alias: str) -> Expression:
-    """Return what is equal for rows of one place: the location field, or the shape as it is stored."""
+    """Return what is equal for rows of one place: the location field, or the stored shape less M."""
     if location is not None:
         return as_number(location, alias) if location.numeric else as_text(location, alias)
-    shape = features.layer.shape(alias)
+    shape: Expression = features.layer.shape(alias)
+    if features.geometry.drops_m:  # it may well be the time
+        flat = "ST_Force3DZ({shape})" if features.geometry.has_z else "ST_Force2D({shape})"
+        shape = compose(flat, shape=shape)
     if features.geometry.type == "Point":
         return compose("ST_AsEWKB({shape})", shape=shape)
     return compose("sha256(ST_AsEWKB({shape}))", shape=shape)
