@@ -33,7 +33,7 @@ from geocrew.analyses.parts.trend import Trends, find_trends
 from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, rest, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
-from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
@@ -155,9 +155,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         select = select_rows(view, results)
         writing = rest(context, WRITING)
         staged = build(connection, context.staging, params.output_mode, select, show=writing)
-        described = None
-        if staged.kind == "view":
-            described = stand_in(context, features, _in_periods(timing, labels))
+        described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")
     counts = _counts(rule, rows, scores, trends)
@@ -219,13 +217,14 @@ def _build_static(
     return build_static(context, features, rows, results, result_columns(correction), joins)
 
 
-def _in_periods(timing: Timing, labels: tuple[str, ...]) -> Expression:
-    """Return the condition that a row s is in one of the periods."""
-    return compose(
+def _scope(context: Context, features: Features, timing: Timing, labels: tuple[str, ...]) -> Layer:
+    """Return the rows in the periods, which have the extent of a view that would compute it."""
+    in_periods = compose(
         "{label} IN (SELECT period FROM ({listed}) AS p)",
         label=timing.label("s"),
         listed=list_labels(labels),
     )
+    return stand_in(context, features, in_periods)
 
 
 def _counts(rule: Rule, rows: PeriodRows, scores: Scores, trends: Trends) -> dict[str, Any]:
