@@ -240,6 +240,7 @@ def test_parameters_that_contradict(shared: Connection, given: dict[str, Any], s
             '"2020-03-05T14" is less than a day, but "seen" is a date',
         ),
         ("date", {"time_periods": ["2020-03", "2020"]}, '"2020" and "2020-03" overlap'),
+        ("date", {"time_periods": ["9999-05", "9999"]}, '"9999" and "9999-05" overlap'),
         ("text", {"time_step": "year"}, 'time_step "year" needs a date or timestamp field'),
         ("integer", {"time_step": "month"}, 'time_field "seen" is integer in dataset'),
         ("date", {"time_step": "year", "time_field": "sen"}, 'time_field "sen" is not in dataset'),

@@ -143,7 +143,7 @@ def _number(label: str) -> float | None:
 def _by_span(layer: Layer, field: Field, labels: tuple[str, ...]) -> Timing:
     found = sorted((_read(field, label) for label in labels), key=lambda span: span.since)
     for one, other in pairwise(found):
-        if other.since < one.until:
+        if len(other.since) < len(one.until) or other.since < one.until:  # 9999 ends in the year 10000
             raise InvalidParameters(
                 [f'time_periods "{one.label}" and "{other.label}" overlap; a row has one period']
             )
