@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from geocrew.datasets.build import OutputMode, Staged
@@ -39,6 +39,19 @@ class Params(BaseModel):
     output_dataset_id: int | None = Field(
         None, ge=1, description="a reserved, still empty dataset to fill instead of a new one"
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false for a number: they would be taken for 1 and 0."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if (
+            isinstance(value, bool)
+            and not _takes(kind, bool)
+            and (_takes(kind, int) or _takes(kind, float))
+        ):
+            raise ValueError("should be a number")
+        return value
 
     @classmethod
     def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 (for subclasses)
@@ -161,6 +174,11 @@ class Analysis(Generic[P]):
         if problems or parsed is None:
             raise InvalidParameters(problems)
         return parsed
+
+
+def _takes(annotation: Any, kind: type) -> bool:
+    """Say whether a type is `kind` or made of it."""
+    return annotation is kind or any(_takes(each, kind) for each in get_args(annotation))
 
 
 def _sentence(error: ErrorDetails, params: type[Params]) -> str:

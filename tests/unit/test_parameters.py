@@ -6,6 +6,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from geocrew import analyses
+from geocrew.errors import InvalidParameters
 
 REQUIRED = PydanticUndefined
 NEIGHBOURS = {
@@ -64,3 +65,19 @@ def test_names_and_defaults(job_type: str) -> None:
 def test_every_job_type_of_ar1_is_answered() -> None:
     names = {name for each in analyses.load().values() for name in each.names}
     assert names >= AR1
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize(
+    ("job_type", "name"), [("hotspot_analysis", "dataset_id"), ("raster_clip", "nodata")]
+)
+def test_truth_is_no_number(job_type: str, name: str, value: bool) -> None:
+    said = "true" if value else "false"
+    with pytest.raises(InvalidParameters, match=f"{name} should be a number, not {said}"):
+        analyses.find(job_type).parse({name: value})
+
+
+@pytest.mark.parametrize("name", ["distance", "k_neighbors", "permutations", "output_dataset_id"])
+def test_truth_is_no_number_of_any_kind(name: str) -> None:
+    with pytest.raises(InvalidParameters, match=f"{name} should be a number, not true"):
+        analyses.find("hotspot_analysis").parse({name: True})
