@@ -57,6 +57,9 @@ _SAMPLES: dict[str, Any] = {
     "tables": [1],
     "functions": [1],
     "operators": [1],
+    "calls": [1],
+    "casts": [1],
+    "types": ["text"],
     "allowed": [1],
     "code": 1,
 }

@@ -9,12 +9,20 @@ from collections.abc import Sequence
 
 from geocrew.db import Connection, statement
 from geocrew.errors import UserError
+from geocrew.views import allowed
+from geocrew.views.engine import crashing_functions
 from geocrew.views.tables import Table
 
 _SQL = "geocrew.views.sql"
 # Tags of the node tree. A blank in a name is written "\ ", so no name can pass for one of these.
 _RELATION = re.compile(r":relid (\d+)")
 _FUNCTION = re.compile(r":(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)")
+# PostgreSQL takes (x).f for f(x), a call or a cast, where x has no field f. A cast that was written as
+# one (format 1, or 2 for one that nobody wrote) has a type that the guard has seen.
+_CALL = re.compile(
+    r":funcid (\d+)\b(?! :funcresulttype \d+ :funcretset \w+ :funcvariadic \w+ :funcformat [12]\b)"
+)
+_CAST = re.compile(r":resulttype (\d+)(?: :\w+ -?\d+)*? :(?:relabel|coerce|coercion|convert)format 0\b")
 _OPERATOR = re.compile(r":(?:opno|eqop|sortop) (\d+)")
 
 
@@ -25,6 +33,7 @@ def verify(
     row = connection.execute(statement(_SQL, "definition"), {"schema": schema, "name": name}).fetchone()
     if row is None:
         raise LookupError(f"{schema}.{name} has no definition")
+    listed = allowed.BUILTIN_FUNCTIONS | allowed.SPATIAL_FUNCTIONS
     own, tree = row  # PostgreSQL 15 and older list the view among its own relations
     strangers = connection.execute(
         statement(_SQL, "strangers"),
@@ -32,6 +41,10 @@ def verify(
             "relations": _numbers(_RELATION, tree),
             "functions": _numbers(_FUNCTION, tree),
             "operators": _numbers(_OPERATOR, tree),
+            "calls": _numbers(_CALL, tree),
+            "casts": _numbers(_CAST, tree),
+            "names": sorted(listed - crashing_functions(connection)),
+            "types": sorted(allowed.TYPES),
             "allowed": [own, *(each.oid for each in tables)],
         },
     ).fetchall()

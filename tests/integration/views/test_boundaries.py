@@ -17,7 +17,7 @@ from geocrew.db import Connection, connect
 from geocrew.errors import ConfigurationError, NotFound, UserError
 from geocrew.schema.migrate import migrate
 from geocrew.submit import submit
-from geocrew.views import allowed
+from geocrew.views import allowed, definition
 from geocrew.views.definition import verify
 from geocrew.views.role import confined, grant
 from geocrew.views.tables import ReadableTables
@@ -133,6 +133,41 @@ def test_nobodys_functions_and_operators_are_taken_for_others(connection: Connec
     with pytest.raises(UserError) as caught:
         view(connection, ours, f"SELECT id, geom FROM spatial_data_{ours} WHERE title = 1")
     assert str(caught.value) == "query comes to use what no view may: function theft(text,integer)"
+
+
+@pytest.mark.parametrize(
+    ("written", "stranger"),
+    [
+        ("(1259).pg_get_viewdef", "function pg_get_viewdef(oid)"),
+        ("('server_version'::text).current_setting", "function current_setting(text)"),
+        ("s.pg_column_size", 'function pg_column_size("any")'),
+        ("(s).pg_typeof::text", 'function pg_typeof("any")'),
+        ("('pg_class'::text).regclass::text", "function regclass(text)"),
+        ("(1259).regclass::text", "type regclass"),
+        ("('1'::text).xid::text", "type xid"),
+        ("(s.id).odd_number", "type odd_number"),
+        ("(s.geom).st_pointonsurface", "function st_pointonsurface(geometry)"),
+    ],
+)
+def test_a_call_that_is_written_as_a_field_is_a_call(
+    connection: Connection, ours: int, monkeypatch: pytest.MonkeyPatch, written: str, stranger: str
+) -> None:
+    """(x).f is f(x), and a column may bear any name."""
+    crashing = frozenset({"st_pointonsurface"})
+    monkeypatch.setattr(definition, "crashing_functions", lambda _connection: crashing)
+    connection.execute("CREATE DOMAIN public.odd_number AS integer CHECK (value <> 0)")
+    name = stranger.partition(" ")[2].partition("(")[0]
+    query = f"SELECT s.geom, {written} AS {name} FROM spatial_data_{ours} AS s"
+    with pytest.raises(UserError) as caught:
+        view(connection, ours, query)
+    assert str(caught.value) == f"query comes to use what no view may: {stranger}"
+
+
+def test_a_call_that_is_written_as_a_field_may_be_one_of_the_list(
+    connection: Connection, ours: int
+) -> None:
+    query = f"SELECT id, geom, ('7'::text).int4 AS int4 FROM spatial_data_{ours}"
+    assert view(connection, ours, query).column("int4") == [7] * 5
 
 
 @pytest.mark.usefixtures("ours")

@@ -1,8 +1,9 @@
--- What a definition holds beyond given relations and the steady functions of PostgreSQL, PostGIS and geocrew.
+-- What a definition holds beyond given relations and the steady functions of PostgreSQL, PostGIS and geocrew, and
+-- beyond the names of functions and types that views may call.
 SELECT 'table ' || c.oid::regclass::text
 FROM pg_catalog.pg_class AS c
 WHERE c.oid = ANY (%(relations)s::bigint[]::oid[]) AND c.oid <> ALL (%(allowed)s::bigint[]::oid[])
-UNION ALL
+UNION
 SELECT 'function ' || p.oid::regprocedure::text
 FROM pg_catalog.pg_proc AS p
 WHERE p.oid IN (
@@ -24,4 +25,14 @@ WHERE p.oid IN (
             )
         )
     )
+UNION
+SELECT 'function ' || p.oid::regprocedure::text
+FROM pg_catalog.pg_proc AS p
+WHERE p.oid = ANY (%(calls)s::bigint[]::oid[])
+    AND p.proname <> ALL (%(names)s::text[])
+    AND p.pronamespace <> to_regnamespace('geocrew')
+UNION
+SELECT 'type ' || t.oid::regtype::text
+FROM pg_catalog.pg_type AS t
+WHERE t.oid = ANY (%(casts)s::bigint[]::oid[]) AND t.typname <> ALL (%(types)s::text[])
 ORDER BY 1
