@@ -153,6 +153,8 @@ def test_what_is_no_text_is_refused(query: str) -> None:
         "ST_MinimumBoundingCircle(geom)",
         "ST_CurveToLine(geom, 32, 0, 1)",
         "ST_HausdorffDistance(geom, geom, 0.25)",
+        "ST_GeoHash(geom)",
+        "ST_GeoHash(geom, 12)",
     ],
 )
 def test_small_amounts_are_accepted(call: str) -> None:
