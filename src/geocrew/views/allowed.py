@@ -178,7 +178,8 @@ COLLATIONS = r"C|POSIX|default|ucs_basic|(und|[a-z]{2,3}(-[A-Z]{2})?)-x-icu"
 
 # Names that columns get where the query gives none, and fields of what allowed functions return.
 DEFAULT_NAMES = _words(
-    "array case coalesce exists greatest least nullif row grouping ordinality key value geom path"
+    "array case coalesce exists greatest least nullif row grouping ordinality key value geom path center"
+    " nearest radius"
 )
 
 SYSTEM_COLUMNS = _words("tableoid ctid xmin xmax cmin cmax")
