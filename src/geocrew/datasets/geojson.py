@@ -58,18 +58,18 @@ def check_clip_geometry(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def parse_clip_geometry(value: Mapping[str, Any]) -> Any:
+def parse_clip_geometry(value: Mapping[str, Any], parameter: str = "clip_geometry") -> Any:
     """Return checked GeoJSON as one valid MultiPolygon in EPSG:4326, cut where it crosses 180 degrees.
 
-    Repairs and cuts, so a run calls it and no server of requests. Raises InvalidParameters where
-    nothing of it has an area.
+    Repairs and cuts, so a run calls it and no server of requests. Raises InvalidParameters that names
+    `parameter` where nothing of it has an area.
     """
     turned = [_polygon(_rings(path, polygon)) for path, polygon in _polygons(value, ())]
     parts = [part for polygon in turned for part in _within_one_turn(polygon)]
     whole = _valid(shapely.multipolygons(parts))
     areas = [part for part in shapely.get_parts(whole) if shapely.get_dimensions(part) == 2]
     if not areas:
-        raise InvalidParameters(["clip_geometry must enclose an area; all of its rings are flat"])
+        raise InvalidParameters([f"{parameter} must enclose an area; all of its rings are flat"])
     return shapely.multipolygons(areas)
 
 

@@ -68,7 +68,7 @@ class Condition:
             if "property" in tree:
                 return self._property(str(tree["property"]))
             if is_place(tree):
-                return place(tree, self._layer.srid)
+                return place(tree, self._layer)
             for kind in ("date", "timestamp"):
                 if kind in tree:
                     return _moment(tree[kind])

@@ -125,6 +125,53 @@ def test_times_numbers_and_places(
     assert build(connection, dates, where=where).column("id") == ids
 
 
+def meets(shape: dict[str, Any]) -> dict[str, Any]:
+    return {"op": "s_intersects", "args": [{"property": "geom"}, shape]}
+
+
+RING = [[170, 50], [-170, 50], [-170, 60], [170, 60], [170, 50]]
+ACROSS_180 = {"type": "Polygon", "coordinates": [RING]}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        meets(ACROSS_180),
+        meets({"type": "MultiPolygon", "coordinates": [[RING]]}),
+        meets({"type": "GeometryCollection", "geometries": [ACROSS_180]}),
+        meets({"type": "Polygon", "coordinates": [[[x % 360, y] for x, y in RING]]}),
+        "S_INTERSECTS(geom, POLYGON((170 50, -170 50, -170 60, 170 60, 170 50)))",
+    ],
+)
+def test_a_ring_that_jumps_crosses_180_degrees(connection: Connection, where: Any) -> None:
+    connection.execute(
+        "CREATE TABLE pacific (id int PRIMARY KEY, geom geometry(Point, 4326)); INSERT INTO pacific"
+        " SELECT i, ST_Point(lon, 55, 4326)"
+        " FROM unnest(ARRAY[175, -175, 0, 165]) WITH ORDINALITY AS t (lon, i)"
+    )
+    source = registry.register(connection, "public", "pacific").id
+    assert build(connection, source, where=where).column("id") == [1, 2]
+
+
+def test_a_parallel_is_one_in_a_projection_too(connection: Connection) -> None:
+    """In US Albers the 40th parallel leaves its chord across the country by over two degrees."""
+    connection.execute(
+        "CREATE TABLE albers (id int PRIMARY KEY, geom geometry(Point, 5070)); INSERT INTO albers"
+        " SELECT i, ST_Transform(ST_Point(-95, 38 + i * 0.25, 4326), 5070)"
+        " FROM generate_series(1, 20) AS i"
+    )
+    source = registry.register(connection, "public", "albers").id
+    run = build(connection, source, where="S_INTERSECTS(geom, BBOX(-120, 30, -70, 40.000001))")
+    assert run.column("id") == [*range(1, 9)]
+
+
+def test_a_dataset_without_a_system_has_no_place_for_degrees(connection: Connection) -> None:
+    connection.execute("CREATE TABLE nowhere (id int PRIMARY KEY, geom geometry(Point))")
+    source = registry.register(connection, "public", "nowhere").id
+    with pytest.raises(UserError, match=rf"dataset {source} has no coordinate reference system"):
+        build(connection, source, where="S_INTERSECTS(geom, BBOX(0, 0, 1, 1))")
+
+
 def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
     connection.execute(
         "CREATE TABLE ar1 (id int PRIMARY KEY, geom geometry(Point, 4326), properties jsonb);"
@@ -169,6 +216,26 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
                 }
             },
             'a shape of type "X"; types: Point, ',
+        ),
+        (
+            {"where": "S_WITHIN(geom, POLYGON((0 0, 1 0, 1 1, 0 1)))"},
+            "where holds a Polygon whose coordinates.0.3 must close the ring, which begins at [0.0, ",
+        ),
+        (
+            {
+                "where": {
+                    "op": "s_within",
+                    "args": [
+                        {"property": "geom"},
+                        {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [0, 0]]]},
+                    ],
+                }
+            },
+            "where holds a Polygon whose coordinates.0 must be a ring of at least 4 positions",
+        ),
+        (
+            {"where": "S_WITHIN(geom, POLYGON((0 0, 1 0, 2 0, 0 0)))"},
+            "where must enclose an area; all of its rings are flat",
         ),
         ({"where": "S_WITHIN(geom, POINT(500 100))"}, "it must be longitude (-360 to 360) and latitude"),
         ({"where": "name > 5"}, "where: operator does not exist: text > integer"),
