@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from geocrew.datasets.build import OutputMode, Staged
 from geocrew.datasets.features import Features, OnInvalid
+from geocrew.datasets.geometry import OutputGeometry
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.staged_raster import StagedRaster
@@ -220,15 +221,22 @@ def balance(features: Features, rows_out: int) -> dict[str, Any]:
     }
 
 
+def losses(geometry: OutputGeometry) -> list[str]:
+    """Say what shapes lose on their way to the output."""
+    said = []
+    if geometry.drops_m:
+        said.append("M values of the shapes are not kept")
+    if geometry.linearises:
+        said.append("curves were replaced by short straight lines")
+    return said
+
+
 def notes(features: Features, output_mode: OutputMode) -> list[str]:
     """Say what became of shapes on the way to the output, and what a view costs its readers."""
     said = []
     if features.lost:
         said.append(f"{features.lost} invalid shapes could not be repaired and are NULL in the output")
-    if features.geometry.drops_m:
-        said.append("M values of the shapes are not kept")
-    if features.geometry.linearises:
-        said.append("curves were replaced by short straight lines")
+    said += losses(features.geometry)
     if output_mode == "view":
         computed = not features.geometry.unchanged or features.invalid > 0
         why = " and, as its shapes are computed, cannot use the spatial index" if computed else ""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from geocrew import analysis
-from geocrew.analysis import Analysis, Context, Product
+from geocrew.analysis import Analysis, Context, Product, losses
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.db import Connection
 from geocrew.views import parse
@@ -95,16 +95,17 @@ def run(params: Params, context: Context) -> Product:
 
 
 def _notes(view: View) -> list[str]:
+    said = [] if view.converted is None else losses(view.converted)
     if view.staged.kind == "materialized_view":
-        return ["the view holds the rows of now; geocrew datasets refresh brings it up to date"]
+        return [*said, "the view holds the rows of now; geocrew datasets refresh brings it up to date"]
     slow = []
-    if view.computed:
+    if view.converted is not None:
         slow.append("computes its shapes")
     if not view.keyed:
         slow.append('numbers its rows, for the query yields no integer column "id",')
     why = f" The view {' and '.join(slow)} and cannot use the spatial index." if slow else ""
     advice = ' "materialized": true stores them with a spatial index.' if slow else ""
-    return [f"the view finds its rows anew whenever it is read.{why}{advice}"]
+    return [*said, f"the view finds its rows anew whenever it is read.{why}{advice}"]
 
 
 ANALYSIS = Analysis(

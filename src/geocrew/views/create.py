@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from geocrew.datasets.build import OutputMode, Staged, build
+from geocrew.datasets.geometry import OutputGeometry
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.output import GEOMETRY, ID
 from geocrew.datasets.progress import Show, part_of
@@ -39,12 +40,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class View:
-    """A view in the workshop, with the names of its columns and what it holds."""
+    """A view in the workshop, with the names of its columns and what it holds.
+
+    `converted` is what its shapes became, None where they are as they were.
+    """
 
     staged: Staged
     columns: tuple[str, ...]
     keyed: bool
-    computed: bool
+    converted: OutputGeometry | None
     summary: Summary
     hollow: int
 
@@ -84,7 +88,7 @@ def create(
             hollow = _count_hollow(connection, staged, definition.parameter)
             summary = summarise(connection, SCHEMA, staged.table, GEOMETRY)
     names = tuple(name for name, _ in shape.columns)
-    return View(staged, names, shape.keyed, shape.computed, summary, hollow)
+    return View(staged, names, shape.keyed, shape.converted, summary, hollow)
 
 
 def _try(connection: Connection, staging: Staging, definition: Definition, spatial: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from geocrew.datasets import names, reference_systems
-from geocrew.datasets.geometry import output_geometry
+from geocrew.datasets.geometry import OutputGeometry, output_geometry
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.output import GEOMETRY, ID
 from geocrew.datasets.relation import Column, Relation
@@ -38,12 +38,13 @@ _TEXTS = ("text", "varchar", "bpchar")
 class Outline:
     """The columns of a view: (name, expression of row `q` of the query).
 
-    `keyed` tells whether the query chose its id itself, `computed` whether the shapes are converted.
+    `keyed` tells whether the query chose its id itself, `converted` what the shapes become, None where
+    they stay as they are.
     """
 
     columns: tuple[tuple[str, sql.Composable], ...]
     keyed: bool
-    computed: bool
+    converted: OutputGeometry | None
 
     def select(self, query: sql.Composable) -> sql.Composed:
         """Return the SELECT that the view is."""
@@ -62,7 +63,7 @@ def outline(connection: Connection, relation: Relation, source: Layer, parameter
     geometry columns, and for shapes of several SRIDs.
     """
     chosen = _choose_geometry(relation.columns, parameter)
-    shape, computed = _shape(connection, chosen, source)
+    shape, converted = _shape(connection, chosen, source)
     keyed = any(each.name == ID and each.type_name in _INTEGERS for each in relation.columns)
     rest = [each for each in relation.columns if each != chosen and not (keyed and each.name == ID)]
     renamed = names.unique([each.name for each in rest], [ID, GEOMETRY])
@@ -74,7 +75,7 @@ def outline(connection: Connection, relation: Relation, source: Layer, parameter
             (GEOMETRY, shape),
         ),
         keyed=keyed,
-        computed=computed,
+        converted=converted,
     )
 
 
@@ -94,17 +95,20 @@ def _choose_geometry(columns: Sequence[Column], parameter: str) -> Column:
     raise UserError(f"{parameter} yields no geometry column, and a view has one{advice}")
 
 
-def _shape(connection: Connection, chosen: Column, source: Layer) -> tuple[sql.Composable, bool]:
+def _shape(
+    connection: Connection, chosen: Column, source: Layer
+) -> tuple[sql.Composable, OutputGeometry | None]:
     """Return the shape as it is where its type is declared, else made one type in one SRID."""
     shape = sql.Identifier("q", chosen.name)
     if chosen.srid and chosen.geometry_type not in ("", "Geometry"):
-        return shape, False
+        return shape, None
     srid = _find_srid(connection, chosen, source)
     reference_systems.check(connection, srid)
     read = replace(
         source, geometry_column=chosen.name, geometry_type=chosen.geometry_type or "Geometry", srid=srid
     )
-    return output_geometry(connection, read).force(shape), True
+    converted = output_geometry(connection, read)
+    return converted.force(shape), converted
 
 
 def _find_srid(connection: Connection, chosen: Column, source: Layer) -> int:

@@ -65,6 +65,21 @@ def test_a_row_id_is_made_and_shapes_become_one_type(
     assert (counts["rows_in"], counts["rows_out"], counts["n_empty"]) == (4, 4, 2)
 
 
+@pytest.mark.parametrize("materialized", [False, True])
+def test_what_shapes_lose_is_told(connection: Connection, materialized: bool) -> None:
+    connection.execute(
+        "CREATE TABLE bent (id int PRIMARY KEY, geom geometry); INSERT INTO bent VALUES"
+        " (1, 'SRID=27700;CIRCULARSTRING M(0 0 1, 1 1 2, 2 0 3)')"
+    )
+    bent = registry.register(connection, "public", "bent").id
+    run = view(connection, bent, "SELECT * FROM {}", materialized=materialized)
+    assert run.types()["geom"] == "geometry(MultiLineString,27700)"
+    assert run.counts["notes"][:2] == [
+        "M values of the shapes are not kept",
+        "curves were replaced by short straight lines",
+    ]
+
+
 def test_a_chosen_id_is_kept(connection: Connection, source: int) -> None:
     run = view(connection, source, "SELECT gid + 10 AS id, shape FROM {}")
     assert run.column("id") == [11, 12, 13, 14]
