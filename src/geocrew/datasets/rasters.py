@@ -219,8 +219,8 @@ def _bounds(raster: Any) -> list[float]:
 
 
 def _number(value: float | None) -> float | str | None:
-    """JSON has no NaN, the most common nodata of floating point rasters."""
-    return "nan" if value is not None and math.isnan(value) else value
+    """JSON has neither NaN, the most common nodata of floating point rasters, nor infinity."""
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def _unlink(path: Path | None) -> None:

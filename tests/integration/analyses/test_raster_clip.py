@@ -153,6 +153,20 @@ def test_nan(connection: Connection, tmp_path: Path, raster_dir: Path) -> None:
     agrees(told, oracle(plain, shape, nodata=np.nan), np.nan)
 
 
+def test_infinity(connection: Connection, tmp_path: Path, raster_dir: Path) -> None:
+    cells = random_cells(1, 90, 80, dtype="float32")
+    cells[0, 30:40, 5:60] = np.inf
+    geometry = geojson(on_grid(blob(1, 80, 90), UTM))
+    path = write(tmp_path / "x.tif", cells, nodata=np.inf)
+    shape = projected(path, geometry)
+    clipped = clip(connection, raster_dir, path, geometry)
+    agrees(clipped, oracle(path, shape), np.inf)
+    assert (clipped.run.dataset.raster or {})["nodata"] == ["inf"]
+    assert clipped.run.counts["nodata_share"][0] > 0.05
+    told = clip(connection, raster_dir, path, geometry, nodata="-inf")
+    agrees(told, oracle(path, shape, nodata=-np.inf), -np.inf)
+
+
 def test_without_nodata_a_mask_tells(connection: Connection, tmp_path: Path, raster_dir: Path) -> None:
     cells = random_cells(2, 700, 800, dtype="uint8")
     cells[:, 100:300, 100:300] = 0

@@ -42,7 +42,14 @@ def write(path: Path, **options: Any) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"dtype": "uint16", "nodata": 65535}, {"nodata": float("nan")}, {"tiled": True}]
+    "options",
+    [
+        {},
+        {"dtype": "uint16", "nodata": 65535},
+        {"nodata": float("nan")},
+        {"nodata": float("-inf")},
+        {"tiled": True},
+    ],
 )
 def test_pixels_grid_and_metadata_are_kept(
     options: Any, tmp_path: Path, take: Take, raster_dir: Path
