@@ -39,7 +39,8 @@ def check_refreshable(connection: Connection, dataset_id: int, user_id: int) -> 
 def refresh(connection: Connection, dataset: Dataset) -> bool:
     """Compute the rows anew; returns whether readers could go on reading.
 
-    Runs with the rights of the view's owner. Raises UserError where an id is now there twice.
+    Runs with the rights of the view's owner. Raises UserError where an id is now there twice or missing,
+    and where a value or shape cannot be computed any more.
     """
     place = {"schema": dataset.schema_name, "name": dataset.table_name}
     row = connection.execute(statement(_SQL, "refreshable"), place).fetchone()
@@ -51,16 +52,33 @@ def refresh(connection: Connection, dataset: Dataset) -> bool:
         sql.Identifier(str(dataset.schema_name), str(dataset.table_name)),
     )
     try:
-        connection.execute(command)
+        with connection.transaction():
+            connection.execute(command)
+            _check_ids(connection, dataset)
     except (psycopg.errors.UniqueViolation, psycopg.errors.CardinalityViolation) as error:
-        raise UserError(
-            f'dataset {dataset.id} cannot be refreshed: its "id" would not identify its rows any more'
-        ) from error
-    except psycopg.errors.InsufficientPrivilege as error:
+        raise _ambiguous(dataset) from error
+    except (psycopg.DataError, psycopg.errors.InsufficientPrivilege) as error:
         raise UserError(
             f"dataset {dataset.id} cannot be refreshed: {error.diag.message_primary}"
         ) from error
     return concurrently
+
+
+def _check_ids(connection: Connection, dataset: Dataset) -> None:
+    """Raise UserError where a row has no id, which no unique index minds."""
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IS NULL)").format(
+        sql.Identifier(str(dataset.schema_name), str(dataset.table_name)),
+        sql.Identifier(str(dataset.key_column)),
+    )
+    row = connection.execute(query).fetchone()
+    if row is not None and row[0]:
+        raise _ambiguous(dataset)
+
+
+def _ambiguous(dataset: Dataset) -> UserError:
+    return UserError(
+        f'dataset {dataset.id} cannot be refreshed: its "id" would not identify its rows any more'
+    )
 
 
 def describe(connection: Connection, refreshed: Refreshed, user_id: int) -> Dataset:

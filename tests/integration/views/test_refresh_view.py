@@ -93,6 +93,35 @@ def test_ids_that_have_become_equal_are_the_users_to_mend(connection: Connection
     assert len(made.rows()) == 5
 
 
+def test_ids_that_have_become_null_are_the_users_to_mend(connection: Connection, spots: int) -> None:
+    query = f"SELECT NULLIF(id, 6) AS id, geom FROM spatial_data_{spots}"
+    made = stored(connection, spots, columns=None, query=query)
+    add_spot(connection)
+    assert 'its "id" would not identify its rows any more' in told(connection, made.dataset.id)
+    assert len(made.rows()) == 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ("1 / (id - 6) AS ratio, geom", "division by zero"),
+        (
+            "CASE id WHEN 6 THEN ST_Buffer(geom, 1) ELSE geom END AS geom",
+            "Geometry type (Polygon) does not match column type (Point)",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_are_the_users_to_mend(
+    connection: Connection, spots: int, columns: str, problem: str
+) -> None:
+    query = f"SELECT id, {columns} FROM spatial_data_{spots}"
+    made = stored(connection, spots, columns=None, query=query)
+    add_spot(connection)
+    expected = f"dataset {made.dataset.id} cannot be refreshed: {problem}"
+    assert told(connection, made.dataset.id) == expected
+    assert len(made.rows()) == 5
+
+
 def test_a_view_that_is_gone_is_missed(connection: Connection, spots: int) -> None:
     made = stored(connection, spots)
     connection.execute(sql.SQL("DROP MATERIALIZED VIEW {}").format(made.relation))
