@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from geocrew.db import Connection, statement
-from geocrew.errors import UserError
+from geocrew.errors import InvalidParameters, UserError
 from geocrew.queue.job import Status
 from geocrew.queue.observe import get
 
@@ -29,20 +30,23 @@ def enqueue(
 
     Nothing is checked but what the table's CHECKs say: `geocrew.submit` checks parameters. With an
     `idempotency_key` that the owner has used before, the id of that job comes back, nothing is new.
+    Raises InvalidParameters for text that no row can hold.
     """
-    row = connection.execute(
-        statement(_SQL, "enqueue"),
-        {
-            "user_id": user_id,
-            "job_type": job_type,
-            "params": Jsonb(params),
-            "priority": priority,
-            "run_at": run_at,
-            "max_attempts": max_attempts,
-            "timeout": timeout,
-            "idempotency_key": idempotency_key,
-        },
-    ).fetchone()
+    values = {
+        "user_id": user_id,
+        "job_type": job_type,
+        "params": Jsonb(params),
+        "priority": priority,
+        "run_at": run_at,
+        "max_attempts": max_attempts,
+        "timeout": timeout,
+        "idempotency_key": idempotency_key,
+    }
+    try:
+        row = connection.execute(statement(_SQL, "enqueue"), values).fetchone()
+    except (psycopg.errors.UntranslatableCharacter, psycopg.errors.InvalidTextRepresentation) as error:
+        problem = "params hold text with a NUL character (\\u0000) or half of a surrogate pair"
+        raise InvalidParameters([f"{problem}, which PostgreSQL cannot store; leave it out"]) from error
     if row is None:  # the key's first use is still uncommitted elsewhere and invisible to us
         raise UserError(f'a job with idempotency key "{idempotency_key}" is being enqueued already')
     return cast(int, row[0])

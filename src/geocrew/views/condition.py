@@ -78,7 +78,9 @@ class Condition:
 
     def _operation(self, name: str, given: Any) -> sql.Composable:
         args = given if isinstance(given, list) else []
-        if name in _LOGICAL and args:
+        if name in _LOGICAL:
+            if not args:
+                raise InvalidParameters([f'where: "{name}" takes at least one condition'])
             parts = [self.translate(each) for each in args]
             return sql.SQL("({})").format(sql.SQL(_LOGICAL[name]).join(parts))
         if name in self._rules:

@@ -10,6 +10,7 @@ from geocrew.datasets import catalog
 from geocrew.datasets.catalog import Dataset
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, UserError
+from geocrew.submit import submit
 
 GRID = [(i, float(i * i % 7), f"POINT({i % 3} {i // 3})") for i in range(9)]
 BOTH = [("hotspot_analysis", {"distance": 1}), ("outlier_analysis", {})]
@@ -293,3 +294,11 @@ def test_output_datasets_that_cannot_be_filled(connection: Connection) -> None:
     theirs = catalog.reserve(connection, "somebody's", user_id=7)
     with pytest.raises(InvalidParameters, match=f"output_dataset_id {theirs} is a reserved, not a"):
         hotspots(connection, output_dataset_id=theirs, **given)
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+def test_text_that_postgresql_cannot_store(connection: Connection, value: str) -> None:
+    where = {"op": "=", "args": [{"property": "value"}, 1], "remark": value}
+    params = {"source_dataset_id": add_table(connection, GRID), "where": where}
+    with pytest.raises(InvalidParameters, match=r"params hold text with a NUL character \(\\u0000\)"):
+        submit(connection, "create_view", params)

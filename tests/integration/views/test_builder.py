@@ -201,6 +201,7 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
         ({"where": "ACCENTI(name) = 'x'"}, 'where uses "accenti"'),
         ({"where": {"a": 1}}, "where holds {'a': 1}, which is no part of a condition"),
         ({"where": {"op": "between", "args": [1]}}, 'where: "between" takes 3 arguments, not 1'),
+        ({"where": {"op": "and", "args": []}}, 'where: "and" takes at least one condition'),
         ({"where": {"op": "in", "args": [1, []]}}, '"in" takes a value and a list of at least one'),
         ({"where": {"op": "=", "args": [{"property": "name"}, {"date": "soon"}]}}, '"soon" is no date'),
         ({"where": {"op": "=", "args": [{"property": "name"}, "a\0b"]}}, "NUL character"),
