@@ -11,6 +11,7 @@ from pydantic import Field
 
 from geocrew import analysis
 from geocrew.analysis import Analysis, Context, Product, losses
+from geocrew.datasets import reference_systems
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.db import Connection
 from geocrew.views import parse
@@ -61,7 +62,9 @@ def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, 
     tables = ReadableTables(connection, user_id)
     if params.query is not None:
         return layer, guard_query(connection, params.query, tables)
-    return layer, build_query(layer, tables.of(layer.dataset), params.columns, params.where)
+    system = reference_systems.definition(connection, layer.srid)
+    table = tables.of(layer.dataset)
+    return layer, build_query(layer, table, params.columns, params.where, system)
 
 
 def run(params: Params, context: Context) -> Product:

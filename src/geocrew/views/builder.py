@@ -16,9 +16,15 @@ from geocrew.views.tables import Table
 
 
 def build_query(
-    layer: Layer, table: Table, columns: Sequence[str] | None, where: str | Mapping[str, Any] | None
+    layer: Layer,
+    table: Table,
+    columns: Sequence[str] | None,
+    where: str | Mapping[str, Any] | None,
+    system: str | None,
 ) -> Definition:
     """Return the SELECT of `columns` (None: all) of the rows of which `where` is true.
+
+    `system` is what pyproj knows the layer's SRID by, None for none.
 
     Raises InvalidParameters naming what is not in the dataset or no condition.
     """
@@ -37,7 +43,9 @@ def build_query(
     if key is not None:
         values.insert(0, (ID, sql.Identifier("s", key.name)))
     values.append((GEOMETRY, layer.shape("s")))
-    condition = sql.SQL("true") if where is None else Condition(layer).translate(parse_filter(where))
+    condition = (
+        sql.SQL("true") if where is None else Condition(layer, system).translate(parse_filter(where))
+    )
     select = sql.SQL("SELECT {} FROM {} AS s WHERE {}").format(
         sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in values

@@ -46,10 +46,13 @@ _OPEN = ".."
 
 
 class Condition:
-    """Translates a tree for one layer; raises InvalidParameters that names what it does not know."""
+    """Translates a tree for one layer; raises InvalidParameters that names what it does not know.
 
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
+    `system` is what pyproj knows the layer's SRID by, None for none.
+    """
+
+    def __init__(self, layer: Layer, system: str | None) -> None:
+        self._layer, self._system = layer, system
         self._rules: dict[str, Callable[[list[Any]], sql.Composable]] = {
             "not": self._not,
             "between": self._between,
@@ -68,7 +71,7 @@ class Condition:
             if "property" in tree:
                 return self._property(str(tree["property"]))
             if is_place(tree):
-                return place(tree, self._layer)
+                return place(tree, self._layer, self._system)
             for kind in ("date", "timestamp"):
                 if kind in tree:
                     return _moment(tree[kind])

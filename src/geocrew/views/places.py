@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import pyproj
 import shapely
 from psycopg import sql
 from pydantic import ValidationError
@@ -20,6 +22,8 @@ _AREAS = ("Polygon", "MultiPolygon")
 # As between two datasets: a straight line of 0.02 degrees is bent by less than 1 m up to 85 degrees.
 _STEP = 0.02
 _MOST_STEPS = 100_000
+# Degrees around the area that a projection is made for; transverse ones fold over far from it.
+_MARGIN = 30.0
 
 
 def is_place(value: Any) -> bool:
@@ -29,8 +33,11 @@ def is_place(value: Any) -> bool:
     )
 
 
-def place(value: Mapping[str, Any], layer: Layer) -> sql.Composable:
-    """Return the expression of a shape in the SRID of the layer; raises InvalidParameters."""
+def place(value: Mapping[str, Any], layer: Layer, system: str | None) -> sql.Composable:
+    """Return the expression of a shape in the SRID of the layer; raises InvalidParameters.
+
+    `system` is what pyproj knows that SRID by.
+    """
     if layer.srid == 0:
         problem = f"{layer.described} has no coordinate reference system (SRID 0)"
         reason = "so the shape in where, in longitude and latitude, has no place in it"
@@ -39,6 +46,8 @@ def place(value: Mapping[str, Any], layer: Layer) -> sql.Composable:
     if shapely.is_empty(shape):
         raise InvalidParameters(["where holds a shape without coordinates"])
     _check_range(shape)
+    if system is not None and not layer.geographic and shape.geom_type in _AREAS:
+        shape = _near(shape, pyproj.CRS.from_user_input(system))
     wkb = shapely.to_wkb(shapely.set_srid(shape, _LONGITUDE_LATITUDE), hex=True, include_srid=True)
     literal = sql.SQL("{}::geometry").format(sql.Literal(str(wkb)))
     if layer.srid == _LONGITUDE_LATITUDE:
@@ -76,6 +85,23 @@ def _areas(value: Mapping[str, Any]) -> Any:
             [f"where holds a {value['type']} whose {each}" for each in problems]
         ) from error
     return parse_clip_geometry(value, "where")
+
+
+def _near(shape: Any, system: pyproj.CRS) -> Any:
+    """Return the part of an area that is around what a projection is made for; may be empty."""
+    use = system.area_of_use
+    if use is None:
+        return shape
+    east = use.east + 360 * (use.west > use.east)
+    turns = [
+        shapely.transform(shape, lambda places, turn=turn: places + np.array((turn, 0.0)))
+        for turn in (-360.0, 0.0, 360.0)
+    ]
+    box = (use.west - _MARGIN, use.south - _MARGIN, east + _MARGIN, use.north + _MARGIN)
+    if box[2] - box[0] >= 360:
+        turns, box = [shape], (-360.0, box[1], 360.0, box[3])
+    cut = shapely.intersection(shapely.union_all(turns), shapely.box(*box))
+    return shapely.multipolygons([each for each in shapely.get_parts(cut) if each.geom_type in _AREAS])
 
 
 def _box(bounds: Any) -> Any:

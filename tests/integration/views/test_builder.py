@@ -165,6 +165,26 @@ def test_a_parallel_is_one_in_a_projection_too(connection: Connection) -> None:
     assert run.column("id") == [*range(1, 9)]
 
 
+@pytest.mark.parametrize(
+    ("srid", "place"),
+    [(27700, (-1.5, 52.5)), (32633, (15, 50)), (32760, (178.5, -40)), (2154, (3, 46)), (3857, (10, 50))],
+)
+def test_the_whole_earth_holds_every_row(
+    connection: Connection, srid: int, place: tuple[float, float]
+) -> None:
+    """Transverse projections fold far places over their own, others have none for them."""
+    connection.execute(
+        f"CREATE TABLE world (id int PRIMARY KEY, geom geometry(Point, {srid})); INSERT INTO world"
+        f" SELECT i, ST_Transform(ST_Point({place[0]} + i, {place[1]}, 4326), {srid})"
+        " FROM generate_series(1, 3) AS i"
+    )
+    source = registry.register(connection, "public", "world").id
+    for bbox in ([-180, -90, 180, 90], [-180, -85, 180, 85]):
+        assert build(connection, source, where=meets({"bbox": bbox})).column("id") == [1, 2, 3]
+    elsewhere = meets({"bbox": [place[0] - 2, place[1] - 1, place[0] + 0.5, place[1] + 1]})
+    assert build(connection, source, where=elsewhere).column("id") == []
+
+
 def test_a_dataset_without_a_system_has_no_place_for_degrees(connection: Connection) -> None:
     connection.execute("CREATE TABLE nowhere (id int PRIMARY KEY, geom geometry(Point))")
     source = registry.register(connection, "public", "nowhere").id
