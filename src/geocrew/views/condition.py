@@ -24,7 +24,7 @@ _COMPARISONS: dict[str, LiteralString] = {
     "+": "({0} + {1})",
     "-": "({0} - {1})",
     "*": "({0} * {1})",
-    "/": "({0} / {1})",
+    "/": "({0} * 1.0 / {1})",  # of integers too, unlike div
     "%": "mod({0}, {1})",
     "div": "div({0}::numeric, {1}::numeric)",
     "^": "power({0}, {1})",
