@@ -92,13 +92,22 @@ def listed(connection: Connection, user_id: int = OPERATOR) -> list[Dataset]:
 
 
 def check_output(connection: Connection, dataset_id: int | None, user_id: int) -> None:
-    """Raise InvalidParameters where `output_dataset_id` is given and cannot be filled by `user_id`."""
+    """Raise NotFound or InvalidParameters where `user_id` cannot fill the given `output_dataset_id`."""
     if dataset_id is None:
         return
-    dataset = get(connection, dataset_id, user_id)
-    if dataset.kind != "reserved" or dataset.user_id != user_id:
+    try:
+        dataset = get(connection, dataset_id, user_id)
+    except NotFound as error:
+        raise NotFound(f"output_dataset_id: {error}") from error
+    if dataset.kind != "reserved":
+        kind = dataset.kind.replace("_", " ")
         raise InvalidParameters(
-            [f"output_dataset_id {dataset_id} is a {dataset.kind}, not a reserved dataset of yours"]
+            [f"output_dataset_id {dataset_id} is a {kind}, not a reserved dataset of yours"]
+        )
+    if dataset.user_id != user_id:
+        owner = f"user {dataset.user_id}"
+        raise InvalidParameters(
+            [f"output_dataset_id {dataset_id} is reserved by {owner}; reserve one of your own"]
         )
 
 

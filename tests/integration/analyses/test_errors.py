@@ -282,7 +282,7 @@ def test_geometry_column_that_is_gone(connection: Connection) -> None:
 def test_output_datasets_that_cannot_be_filled(connection: Connection) -> None:
     dataset_id = add_table(connection, GRID)
     given = {"dataset_id": dataset_id, "distance": 1}
-    with pytest.raises(NotFound, match="dataset 4711 does not exist"):
+    with pytest.raises(NotFound, match="output_dataset_id: dataset 4711 does not exist"):
         hotspots(connection, output_dataset_id=4711, **given)
     with pytest.raises(InvalidParameters) as caught:
         hotspots(connection, output_dataset_id=dataset_id, **given)
@@ -292,7 +292,9 @@ def test_output_datasets_that_cannot_be_filled(connection: Connection) -> None:
     with pytest.raises(InvalidParameters, match=f"output_dataset_id {reserved} is a table"):
         hotspots(connection, output_dataset_id=reserved, **given)
     theirs = catalog.reserve(connection, "somebody's", user_id=7)
-    with pytest.raises(InvalidParameters, match=f"output_dataset_id {theirs} is a reserved, not a"):
+    with pytest.raises(
+        InvalidParameters, match=f"output_dataset_id {theirs} is reserved by user 7; reserve"
+    ):
         hotspots(connection, output_dataset_id=theirs, **given)
 
 
