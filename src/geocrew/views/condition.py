@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -195,10 +195,15 @@ def _plain(value: float | str) -> float | str:
 
 
 def _moment(value: Any) -> sql.Composable:
-    """Return a date or time as a literal that takes the type of the field beside it."""
+    """Return a date or time as a literal that takes the type of the field beside it.
+
+    In UTC where it names an offset: a field without a time zone would take the hour and drop the offset.
+    """
     try:
-        (date if len(str(value)) == 10 else datetime).fromisoformat(str(value))
-    except ValueError as error:
+        moment = (date if len(str(value)) == 10 else datetime).fromisoformat(str(value))
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         problem = f'where: "{value}" is no date (2020-01-31) or time (2020-01-31T12:00:00Z)'
         raise InvalidParameters([problem]) from error
-    return sql.Literal(str(value))
+    return sql.Literal(moment.isoformat())

@@ -127,6 +127,21 @@ def test_times_numbers_and_places(
     assert build(connection, dates, where=where).column("id") == ids
 
 
+def test_an_offset_is_no_ornament(connection: Connection) -> None:
+    """Midnight at +12:00 is noon in UTC of the day before, whether the field has a time zone or not."""
+    connection.execute(
+        "CREATE TABLE hours (id int PRIMARY KEY, bare timestamp, zoned timestamptz,"
+        " geom geometry(Point, 4326)); INSERT INTO hours SELECT i, timestamp '2020-01-04 00:00' + i *"
+        " interval '1 hour', timestamptz '2020-01-04 00:00Z' + i * interval '1 hour', NULL"
+        " FROM generate_series(1, 24) AS i"
+    )
+    source = registry.register(connection, "public", "hours").id
+    for name in ("bare", "zoned"):
+        for midnight in ("2020-01-05T00:00:00+12:00", "2020-01-04T12:00:00Z"):
+            where = {"op": "t_before", "args": [{"property": name}, {"timestamp": midnight}]}
+            assert build(connection, source, where=where).column("id") == [*range(1, 12)]
+
+
 def meets(shape: dict[str, Any]) -> dict[str, Any]:
     return {"op": "s_intersects", "args": [{"property": "geom"}, shape]}
 
