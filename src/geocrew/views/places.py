@@ -112,9 +112,14 @@ def _box(bounds: Any) -> Any:
     if not all(type(each) in (int, float) for each in corners):
         raise InvalidParameters(["where: a bbox is four numbers: west, south, east, north"])
     west, south, east, north = corners
-    if west > east:  # across 180 degrees
-        return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
-    return shapely.box(west, south, east, north)
+    if west > east:  # across 180 degrees, as RFC 7946 writes it
+        east += 360
+    whole = shapely.box(west, south, east, north)
+    _check_range(whole)
+    if west >= -180 and east <= 180:
+        return whole
+    turned = [shapely.box(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
+    return shapely.intersection(shapely.union_all(turned), shapely.box(-180, south, 180, north))
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.integration.analyses.layers import add_table
 from tests.run_analysis import Run, run_analysis
 
 from geocrew.datasets import registry
@@ -144,6 +145,18 @@ def test_an_offset_is_no_ornament(connection: Connection) -> None:
 
 def meets(shape: dict[str, Any]) -> dict[str, Any]:
     return {"op": "s_intersects", "args": [{"property": "geom"}, shape]}
+
+
+@pytest.mark.parametrize(
+    "bbox", [[170, 50, -170, 60], [170, 50, 190, 60], [-190, 50, -170, 60], [170, 50, 0, 190, 60, 9]]
+)
+def test_a_box_across_180_degrees_is_one_however_it_is_written(
+    connection: Connection, bbox: list[float]
+) -> None:
+    rows = [(i, 0.0, f"POINT({x} 55)") for i, x in enumerate((169, 171, 179, -179, -171, -169, 0))]
+    source = add_table(connection, rows, srid=4326)
+    where = {"op": "s_intersects", "args": [{"property": "geom"}, {"bbox": bbox}]}
+    assert build(connection, source, where=where).column("id") == [1, 2, 3, 4]
 
 
 RING = [[170, 50], [-170, 50], [-170, 60], [170, 60], [170, 50]]
