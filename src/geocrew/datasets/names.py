@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 MAX_BYTES = 63
 # Every table has these already.
-_SYSTEM = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+SYSTEM = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
 
 def unique(names: Iterable[str], taken: Iterable[str]) -> list[str]:
@@ -13,18 +13,23 @@ def unique(names: Iterable[str], taken: Iterable[str]) -> list[str]:
     A name is changed when it is in `taken`, came before, is empty, over 63 bytes of UTF-8, or a
     system column's.
     """
-    used = {*taken, *_SYSTEM}
+    used = {*taken, *SYSTEM}
     result = []
     for position, name in enumerate(names, start=1):
         plain = _cut(name, MAX_BYTES) or f"column_{position}"
         candidate, number = plain, 0
         while candidate in used:
             number += 1
-            suffix = f"_{number}"
-            candidate = _cut(plain, MAX_BYTES - len(suffix)) + suffix
+            candidate = numbered(plain, number)
         used.add(candidate)
         result.append(candidate)
     return result
+
+
+def numbered(name: str, number: int) -> str:
+    """Return the name with `_number` at its end, cut before it where both together are too long."""
+    suffix = f"_{number}"
+    return _cut(name, MAX_BYTES - len(suffix)) + suffix
 
 
 def _cut(name: str, size: int) -> str:

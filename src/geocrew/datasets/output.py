@@ -7,6 +7,7 @@ from psycopg import sql
 
 from geocrew.datasets.features import Features
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.names import numbered
 
 ID, SOURCE_ID, GEOMETRY = "id", "source_id", "geom"
 NOTHING = sql.SQL("")
@@ -80,7 +81,7 @@ def _attributes(layer: Layer, taken: Sequence[str]) -> list[tuple[str, sql.Compo
         name, number = column.name, 0
         while name in used or (number and name in names):
             number += 1
-            name = f"{column.name}_{number}"
+            name = numbered(column.name, number)
         used.add(name)
         attributes.append((name, sql.Identifier("s", column.name)))
     return attributes

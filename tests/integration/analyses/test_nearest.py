@@ -226,7 +226,7 @@ def test_text_keys_and_names_that_collide(connection: Connection, mode: str, sam
         connection.execute(
             f'CREATE TABLE {name} AS SELECT chr(CASE WHEN i < 3 THEN 96 ELSE 64 END + i) AS "Key",'
             f' i AS id, i AS target_id, i AS rank, i AS distance, i AS "{long}1234",'
-            f' i AS "{long}", i AS {long}x,'
+            f' i AS "{long}", i AS {long}x, i AS "target_{long[:56]}",'
             f" ST_Point(i + {shift}, i % 2, 27700) AS geom FROM generate_series(1, 4) AS i"
         )
     source = add_dataset(connection, "one", key="Key")
