@@ -52,6 +52,37 @@ def test_curves_are_measured_as_lines(connection: Connection, swap: bool, mode: 
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("limit", [1, 3])
+def test_members_of_big_collections_are_all_near(connection: Connection, limit: int, mode: str) -> None:
+    """Big targets are cut up, where many sources pay for it: not only their polygons count."""
+    disc = "SELECT ST_AsText(ST_Buffer(ST_Point({}, {}), 5, 32))"
+    rows = [connection.execute(disc.format(*place)).fetchone() for place in ((99, 99), (50, 0))]
+    far, near = (str(row[0]) if row else "" for row in rows)
+    rows_of_targets = [
+        (1, 0.0, f"GEOMETRYCOLLECTION({far}, LINESTRING(5 1, 6 1), GEOMETRYCOLLECTION(POINT(0 1)))"),
+        (2, 0.0, near),
+        (3, 0.0, "MULTIPOINT(3 -1, 3 -1)"),
+    ]
+    places = [(i, 0.0, f"POINT({i / 10} 0)") for i in range(60)]
+    targets, source = (
+        add_table(connection, rows_of_targets),
+        add_table(connection, places, table="spots"),
+    )
+    run = nearest(connection, source, targets, limit=limit, output_mode=mode)
+    if mode == "static":
+        assert any("pieces" in message for _, message in run.context.steps)
+    expected = connection.execute(
+        "SELECT source, target, apart FROM (SELECT s.id AS source, t.id AS target,"
+        " ST_Distance(s.geom, t.geom) AS apart, row_number() OVER ("
+        " PARTITION BY s.id ORDER BY ST_Distance(s.geom, t.geom), t.id) AS rank"
+        " FROM spots AS s, places AS t) AS pairs WHERE rank <= %s ORDER BY source, rank",
+        (limit,),
+    ).fetchall()
+    found = [(row["source_id"], row["target_id"], row["distance"]) for row in run.rows()]
+    assert found == [(one, other, pytest.approx(apart, abs=1e-12)) for one, other, apart in expected]
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("kind", "target"),
     [("PointZ", "POINT Z(3 4 1000)"), ("LineStringZ", "LINESTRING Z(3 4 1000, 9 9 0)")],

@@ -106,7 +106,12 @@ def prepare_targets(
         targets = _stage(connection, staging, target, geographic, ticks, part_of(show, 0.0, 0.4))
     if geographic or not _are_big(connection, target, sources):
         return targets
-    return _cut_up(connection, staging, targets, ticks, part_of(show, 0.4))
+    if target.features.geometry.dimension is not None:
+        whole = targets.shape
+    else:
+        # ST_Subdivide of a collection leaves out all but its members of the highest dimension.
+        whole = compose("(ST_Dump({shape})).geom", shape=targets.shape)
+    return _cut_up(connection, staging, targets, whole, ticks, part_of(show, 0.4))
 
 
 def _prepared(
@@ -180,15 +185,20 @@ def _within_bounds(connection: Connection, side: Side) -> bool:
 
 
 def _cut_up(
-    connection: Connection, staging: Staging, targets: Targets, ticks: Ticks, show: Show
+    connection: Connection,
+    staging: Staging,
+    targets: Targets,
+    whole: Expression,
+    ticks: Ticks,
+    show: Show,
 ) -> Targets:
     table = staging.relation("pieces")
     query = compose(
         "CREATE UNLOGGED TABLE {table} AS SELECT {row} AS target,"
-        " ST_Subdivide({shape}, {most}) AS shape FROM {rows} WHERE {usable} AND {ticks}",
+        " ST_Subdivide({whole}, {most}) AS shape FROM {rows} WHERE {usable} AND {ticks}",
         table=table,
         row=targets.row,
-        shape=targets.shape,
+        whole=whole,
         most=_PIECE,
         rows=targets.rows,
         usable=targets.usable,
