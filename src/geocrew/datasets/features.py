@@ -12,9 +12,10 @@ from psycopg import sql
 from geocrew.datasets.geometry import OutputGeometry, output_geometry
 from geocrew.datasets.invalid import Dropped, leave_out, mend, refuse_invalid
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.names import SYSTEM
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.db import Connection, statement
-from geocrew.errors import SourceChanged
+from geocrew.errors import SourceChanged, UserError
 
 OnInvalid = Literal["repair", "skip", "fail"]
 
@@ -134,8 +135,10 @@ def take_rows(connection: Connection, layer: Layer, workshop: Staging, part: str
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
     copied to the workshop first. `part` tells a second layer's relations there from the first's.
+    Raises UserError for a view whose columns no table can have.
     """
     if not layer.stored:
+        _check_names(layer)
         copy = sql.SQL("CREATE TABLE {} AS SELECT * FROM {}")
         connection.execute(copy.format(workshop.relation(f"src{part}"), layer.relation))
         layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
@@ -173,6 +176,15 @@ def prepare(
     return replace(
         features, mends=mends if invalid else None, invalid=invalid, lost=lost, dropped=dropped
     )
+
+
+def _check_names(layer: Layer) -> None:
+    kept = [column.name for column in layer.columns if column.name in SYSTEM]
+    if kept:
+        raise UserError(
+            f'{layer.described} has a column "{kept[0]}", a name that PostgreSQL keeps for itself in'
+            " every table; give the column of the view another name"
+        )
 
 
 def _storage(connection: Connection, layer: Layer) -> int:

@@ -279,6 +279,17 @@ def test_geometry_column_that_is_gone(connection: Connection) -> None:
         hotspots(connection, dataset_id=dataset_id, distance=1)
 
 
+@pytest.mark.parametrize(("job_type", "params"), BOTH)
+def test_views_with_a_column_that_no_table_can_have(
+    connection: Connection, job_type: str, params: dict[str, Any]
+) -> None:
+    add_table(connection, GRID)
+    connection.execute("CREATE VIEW boxed AS SELECT id, value, ST_XMin(geom) AS xmin, geom FROM places")
+    dataset_id = add_dataset(connection, "boxed")
+    with pytest.raises(UserError, match=f'dataset {dataset_id} has a column "xmin", a name that'):
+        run_analysis(connection, job_type, {"dataset_id": dataset_id, "value_field": "value"} | params)
+
+
 def test_output_datasets_that_cannot_be_filled(connection: Connection) -> None:
     dataset_id = add_table(connection, GRID)
     given = {"dataset_id": dataset_id, "distance": 1}
