@@ -1,9 +1,10 @@
 """The union of many shapes: fast where they fit together, robust where they do not.
 
 Polygons are first taken for a coverage, whose union only drops the edges that two of them share. That
-is trusted after the fact: overlaps raise, leave an invalid union, or one whose area is not the sum of
-the areas. Of 3,000 adversarial sets none was accepted wrongly; asking coverage_is_valid beforehand
-costs 2.6 times as much.
+is trusted after the fact: overlaps raise, leave an invalid union, or one that is not bounded by what
+remains of the polygons' edges. Its area would not tell: a small polygon that comes twice, and vanishes
+with all of its edges, is nothing beside a large one. Asking coverage_is_valid beforehand costs 2.6 times
+as much as the area did.
 """
 
 from collections.abc import Callable
@@ -13,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 
+from geocrew.kernels.boundary import sum_boundary
 from geocrew.kernels.seams import OnProgress, Shapes, unite_coverage
 
 Way = Literal["coverage", "overlay", "repaired", "snapped_1e-9", "snapped_1e-7"]
 
-_AREA_TOLERANCE = 1e-9
 _COLLECT = (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)
 _MULTI = (4, 5, 6)  # shapely's type ids of MultiPoint, MultiLineString, MultiPolygon
 
@@ -53,10 +54,9 @@ def _as_coverage(shapes: Shapes, dimension: int, on_progress: OnProgress) -> Any
     if dimension != 2:
         return None
     union = unite_coverage(shapes, on_progress)
-    if union is None:
+    if union is None or sum_boundary(np.array([union], object)) != sum_boundary(shapes):
         return None
-    total = float(shapely.area(shapes).sum())
-    return union if abs(float(shapely.area(union)) - total) <= _AREA_TOLERANCE * total else None
+    return union
 
 
 def _as_overlay(shapes: Shapes, dimension: int, _on_progress: OnProgress) -> Any:

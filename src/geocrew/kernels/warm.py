@@ -5,6 +5,7 @@ import shapely
 
 from geocrew.kernels.addresses import write_addresses
 from geocrew.kernels.band import band_lag
+from geocrew.kernels.boundary import sum_boundary
 from geocrew.kernels.box_pairs import pair_boxes
 from geocrew.kernels.box_places import place_boxes
 from geocrew.kernels.contiguity import Outlines, contiguity_lag, share_corners
@@ -51,6 +52,7 @@ def warm() -> None:
     squares = shapely.box(x[::2], 0, x[::2] + 1, 1)
     is_valid(squares)
     outline(squares)
+    sum_boundary(squares)
     east, north = np.array([0.0, 4.0, 4.0, 0.0, 0.0]), np.array([0.0, 0.0, 4.0, 4.0, 0.0])
     two = np.concatenate((east, east + 1)), np.concatenate((north, north + 1))
     shapes = Rings(*two, np.array([0, 5, 10]), np.arange(3))

@@ -50,6 +50,19 @@ def test_invalid_shapes(connection: Connection, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_twins_that_are_nothing_beside_a_large_shape_do_not_vanish(
+    connection: Connection, mode: str
+) -> None:
+    small = box(200_000, 0, 200_001, 1)
+    rows = [(1, 1.0, box(0, 0, 100_000, 100_000)), (2, 1.0, small), (3, 1.0, small)]
+    run = dissolve(
+        connection, add_table(connection, rows), dissolve_mode="all", multipart=False, output_mode=mode
+    )
+    query = sql.SQL("SELECT ST_Area(geom) FROM {} ORDER BY id").format(run.relation)
+    assert connection.execute(query).fetchall() == [(1e10,), (1.0,)]
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_z_m_and_curves(connection: Connection, mode: str) -> None:
     square = "POLYGON ZM(({0} 0 1 7, {1} 0 2 7, {1} 1 3 7, {0} 1 4 7, {0} 0 1 7))"
     rows = [(1, 1.0, square.format(0, 1)), (2, 1.0, square.format(5, 6))]

@@ -57,6 +57,19 @@ MISFITS = {
     "inside": (shapely.box(0, 0, 3, 3), shapely.box(1, 1, 2, 2)),
     "twice": (ONE, ONE),
     "twice, beside another": (ONE, ONE, shapely.box(5, 5, 6, 6)),
+    "twice, beside one so large that nobody misses them": (
+        shapely.box(0, 0, 1e6, 1e6),
+        *[shapely.box(2e6, 0, 2e6 + 1, 1)] * 2,
+    ),
+    "inside a large one, at a corner of it": (
+        shapely.from_wkt("POLYGON((0 0,1 0,1e6 0,1e6 1e6,0 1e6,0 1,0 0))"),
+        ONE,
+    ),
+    "overlap with a corner where edges cross, beside a large one": (
+        shapely.from_wkt("POLYGON((0 0,2 0,2 1,2 2,1 2,0 2,0 0))"),
+        shapely.from_wkt("POLYGON((1 1,2 1,3 1,3 3,1 3,1 2,1 1))"),
+        shapely.box(2e6, 0, 3e6, 1e6),
+    ),
     "crossed": (shapely.box(0, 1, 3, 2), shapely.box(1, 0, 2, 3)),
     "t-junction": (ONE, shapely.box(1, 0, 2, 0.5), shapely.box(1, 0.5, 2, 1)),
     "longer edge": (ONE, shapely.box(1, -1, 2, 2)),
