@@ -200,6 +200,24 @@ ODD = [
 ]
 
 
+def test_large_numbers_of_ar1_come_to_the_same_in_any_order(connection: Connection) -> None:
+    """They are float8, of which 2^53 + 1 is none: the order of the rows must not decide."""
+    sums = []
+    for order in ("value", "-value"):
+        connection.execute("DROP TABLE IF EXISTS numbered")
+        connection.execute(
+            "CREATE TABLE numbered AS SELECT ST_Point(1, 1, 27700) AS geom,"
+            " jsonb_build_object('people', value) AS properties"
+            " FROM unnest(ARRAY[1, 1, 1, 9007199254740992]) AS value ORDER BY " + order
+        )
+        layout = ("properties", {"people": "integer"})
+        dataset_id = add_dataset(connection, "numbered", key=None, properties=layout)
+        run = dissolve(connection, dataset_id, dissolve_mode="all", aggregation_fields={"people": "sum"})
+        sums += run.column("people_sum")
+        connection.execute("DELETE FROM geocrew.datasets WHERE id = %s", (dataset_id,))
+    assert sums == [2.0**53 + 4] * 2
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names(connection: Connection, name: str, mode: str) -> None:

@@ -44,18 +44,22 @@ class Aggregate:
         return cut + suffix
 
     @property
+    def _whole(self) -> bool:
+        """Whether values are whole numbers of SQL; those in AR1's layout are taken as float8."""
+        return self.field.type == "integer" and self.field.properties_column is None
+
+    @property
     def value(self) -> Expression:
         """What the function takes of a row s."""
         if self.function == "count":
             return self.field.present("s")
-        whole = self.field.type == "integer" and self.field.properties_column is None
-        if self.function in ("avg", "median", "stddev") or (self.field.numeric and not whole):
+        if self.function in ("avg", "median", "stddev") or (self.field.numeric and not self._whole):
             return self.field.number("s")
         return value_of(self.field)
 
     def of(self, value: Expression) -> Expression:
         """Return the aggregate of a column of values."""
-        if self.function == "sum" and self.field.type == "integer":
+        if self.function == "sum" and self._whole:
             return compose("sum({value})", value=value)
         return compose(_SQL[self.function], value=value)
 
