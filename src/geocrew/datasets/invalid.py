@@ -106,18 +106,21 @@ def mend_shape(wkb: bytes) -> Any:
     """Return a valid shape of a straight one, None where nothing is left.
 
     By structure (a shell in a shell is no hole), in the dimension that the shape had; the members of a
-    collection each by itself.
+    collection, and of those in it, each by itself.
     """
     try:
         with np.errstate(invalid="ignore"):
-            shape = shapely.from_wkb(wkb, on_invalid="fix")
-            if shapely.get_type_id(shape) == _COLLECTION:
-                members = [_of_own_dimension(each) for each in shapely.get_parts(shape)]
-                kept = [each for each in members if each is not None]
-                return shapely.geometrycollections(kept) if kept else None
-            return _of_own_dimension(shape)
+            return _mend_members(shapely.from_wkb(wkb, on_invalid="fix"))
     except shapely.GEOSException:  # coordinates that are no numbers
         return None
+
+
+def _mend_members(shape: Any) -> Any:
+    if shapely.get_type_id(shape) != _COLLECTION:
+        return _of_own_dimension(shape)
+    members = [_mend_members(each) for each in shapely.get_parts(shape)]
+    kept = [each for each in members if each is not None]
+    return shapely.geometrycollections(kept) if kept else None
 
 
 def _of_own_dimension(shape: Any) -> Any:

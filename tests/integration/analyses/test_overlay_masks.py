@@ -195,6 +195,24 @@ def test_collections_and_mixtures_are_the_same_in_all_modes(
 
 
 @BOTH
+def test_members_of_collections_in_collections_are_mended_each_by_itself(
+    connection: Connection, operation: Any
+) -> None:
+    inner = "POINT(1 1), LINESTRING(1 7, 8 7), POLYGON((4 1, 6 3, 6 1, 4 3, 4 1))"
+    wkt = f"GEOMETRYCOLLECTION(GEOMETRYCOLLECTION({inner}), POINT(9 9), LINESTRING(4 5, 6 5))"
+    dataset = add_table(connection, [(1, 0.0, wkt)], table="features")
+    mask = add(connection, [shapely.box(0, -1, 5.5, 20)], "masks")
+    whole = by_dimension(shapely.make_valid(shapely.from_wkt(wkt)))
+    overlay = shapely.intersection if operation is clip else shapely.difference
+    for mode in MODES:
+        run = operation(connection, dataset, mask, output_mode=mode)
+        assert run.counts["n_repaired"] == 1
+        for found, each in zip(by_dimension(shapes_of(run)[1]), whole, strict=True):
+            expected = overlay(each, shapely.box(0, -1, 5.5, 20))
+            assert shapely.equals(found, expected), mode
+
+
+@BOTH
 def test_what_postgis_cannot_cut_is_refused_as_a_view(connection: Connection, operation: Any) -> None:
     """PostGIS has an older GEOS than this process; what only that refuses is told at once."""
     dataset = add(connection, blobs(3, 10), "features")
