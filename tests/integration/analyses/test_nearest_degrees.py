@@ -4,7 +4,7 @@ import numpy as np
 import pyproj
 import pytest
 from psycopg import sql
-from tests.integration.analyses.layers import add_dataset
+from tests.integration.analyses.layers import add_dataset, add_table
 from tests.run_analysis import run_analysis
 
 from geocrew.db import Connection
@@ -73,3 +73,17 @@ def test_not_the_nearest_on_the_sphere(connection: Connection) -> None:
     assert run.column("target_id") == apart.argmin(axis=1).tolist()
     np.testing.assert_allclose(run.column("distance"), apart.min(axis=1), rtol=0, atol=1e-6)
     assert (on_sphere.argmin(axis=1) != apart.argmin(axis=1)).any()
+
+
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+def test_shapes_that_touch_on_the_antimeridian(connection: Connection, mode: str) -> None:
+    """One is written with 180 degrees, the other with -180, and they have no vertex in common."""
+    east = [(1, 0.0, "POLYGON((170 0, 180 0, 180 10, 170 10, 170 0))")]
+    west = [(1, 0.0, "POINT(-180 5)"), (2, 0.0, "LINESTRING(-180 6, -179 6)"), (3, 0.0, "POINT(-179 5)")]
+    source = add_table(connection, east, table="one", srid=4326)
+    target = add_table(connection, west, table="two", srid=4326)
+    params = {"source_dataset_id": source, "target_dataset_id": target, "limit": 3, "output_mode": mode}
+    run = run_analysis(connection, "nearest", params)
+    assert run.column("target_id") == [1, 2, 3]
+    assert run.column("distance") == [0.0, 0.0, pytest.approx(110_900, rel=1e-3)]
+    assert run.counts["n_touching"] == 2

@@ -133,9 +133,11 @@ _BOX: LiteralString = """
     ) AS around
 """
 # PostGIS calls edges on one great circle that lie opposite each other on the Earth crossing; boxes of
-# shapes that touch have a place in common, so those are measured between their vertices.
+# shapes that touch have a place in common, so those are measured between their vertices. But for the
+# last digits: the meridians of 180 and -180 degrees are not quite the same numbers.
 _APART: LiteralString = """
-    COALESCE(NULLIF(ST_Distance(a.shape, {shape}), 0), CASE WHEN a.shape && {shape} THEN 0 ELSE
+    COALESCE(NULLIF(ST_Distance(a.shape, {shape}), 0), CASE
+        WHEN _ST_Expand(a.shape, 1) && {shape} THEN 0 ELSE
         ST_Distance(ST_Points(a.shape::geometry)::geography, ST_Points({shape}::geometry)::geography)
     END)
 """
