@@ -92,6 +92,10 @@ def test_mixed_dimensions(connection: Connection, mode: str) -> None:
     run = dissolve(connection, add_table(connection, rows), **params)
     assert run.types()["geom"] == "geometry(MultiPolygon,27700)"
     assert shapes(run) == ["MULTIPOLYGON(((0 0,0 1,1 1,1 0,0 0)))"]
+    rows = [(1, 1.0, "LINESTRING(0 0, 1 1)"), (2, 1.0, "POLYGON((5 5, 6 6, 5 5, 5 5))")]
+    run = dissolve(connection, add_table(connection, rows), **params)
+    assert shapes(run) == ["MULTILINESTRING((0 0,1 1))"]
+    assert (run.counts["rows_out"], run.counts["failed"]) == (1, 1)
 
 
 KEYS: list[tuple[LiteralString, list[Any], list[str | None]]] = [
