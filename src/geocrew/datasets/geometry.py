@@ -23,6 +23,8 @@ _DIMENSIONS = {
     "CURVEPOLYGON": 2,
     "MULTISURFACE": 2,
 }
+# Surfaces of which neither ST_IsValid nor GEOS knows anything.
+_SURFACES = {"POLYHEDRALSURFACE", "TIN", "TRIANGLE"}
 _CURVED = {"CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"}
 _MULTI: tuple[LiteralString, ...] = ("MultiPoint", "MultiLineString", "MultiPolygon")
 
@@ -67,12 +69,21 @@ class OutputGeometry:
 
 
 def output_geometry(connection: Connection, layer: Layer) -> OutputGeometry:
-    """Find the one type that holds all geometries of `layer`; reads rows if the column is open."""
+    """Find the one type that holds all geometries of `layer`; reads rows if the column is open.
+
+    Raises UserError for several SRIDs, and for surfaces that nothing can compute with.
+    """
     name = layer.geometry_type
     has_m, has_z = name.endswith("M"), name.rstrip("M").endswith("Z")
     kinds = {name.rstrip("ZM").upper()}
     if not kinds <= set(_DIMENSIONS):
         kinds, has_z, has_m = _kinds_present(connection, layer)
+        if kinds & _SURFACES:
+            names = ", ".join(sorted(kinds & _SURFACES))
+            raise UserError(
+                f"{layer.described} holds shapes of the type {names} in its column"
+                f' "{layer.geometry_column}", which analyses cannot read; turn them into polygons'
+            )
     dimensions = {_DIMENSIONS.get(kind) for kind in kinds}
     dimension = dimensions.pop() if len(dimensions) == 1 else None
     target = _target(kinds, dimension)

@@ -300,3 +300,27 @@ def test_several_srids_are_refused_with_their_counts(connection: Connection) -> 
     for job_type, params in BOTH:
         with pytest.raises(UserError, match=r"SRID 4326: 6 rows, SRID 27700: 3 rows"):
             run(connection, job_type, dataset_id, **params)
+
+
+@pytest.mark.parametrize("kind", ["POLYHEDRALSURFACE", "TIN", "TRIANGLE"])
+def test_surfaces_that_nothing_can_compute_with_are_refused(connection: Connection, kind: str) -> None:
+    ring = "((0 0 0, 0 1 0, 1 0 1, 0 0 0))"
+    wkt = f"{kind} Z {ring if kind == 'TRIANGLE' else f'({ring})'}"
+    connection.execute("CREATE TABLE solids (id int PRIMARY KEY, value float8, geom geometry)")
+    for number in range(5):
+        connection.execute(
+            "INSERT INTO solids VALUES (%s, 1, ST_GeomFromText(%s, 27700))", (number, wkt)
+        )
+    dataset_id = add_dataset(connection, "solids")
+    jobs: list[tuple[str, dict[str, Any]]] = [
+        *(
+            (job_type, {"dataset_id": dataset_id, "value_field": "value"} | more)
+            for job_type, more in BOTH
+        ),
+        ("nearest", {"source_dataset_id": dataset_id, "target_dataset_id": dataset_id}),
+        ("dissolve", {"source_dataset_id": dataset_id, "dissolve_mode": "all"}),
+        ("clip", {"dataset_id": dataset_id, "clip_dataset_id": dataset_id}),
+    ]
+    for job_type, params in jobs:
+        with pytest.raises(UserError, match=f"dataset {dataset_id} holds shapes of the type {kind} in"):
+            run_analysis(connection, job_type, params)
