@@ -52,6 +52,24 @@ def test_curves_are_measured_as_lines(connection: Connection, swap: bool, mode: 
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("near", ["POINT(3 4)", "LINESTRING(3 4, 3 9)"])
+@pytest.mark.parametrize("here", ["POINT(0 0)", "LINESTRING(0 0, -1 0)"])
+def test_what_is_too_far_to_be_measured_is_no_match(
+    connection: Connection, here: str, near: str, mode: str
+) -> None:
+    """Shapefiles have points that are nowhere, and their coordinates are the lowest of float8."""
+    far = "POINT(-1.797693134862315e308 -1.797693134862315e308)"
+    places = [(1, 0.0, here), (2, 0.0, "POINT(1e160 1)"), (3, 0.0, "POINT(-1e39 0)")]
+    source = add_table(connection, places, table="one")
+    target = add_table(connection, [(1, 0.0, near), (2, 0.0, far)], table="two")
+    run = nearest(connection, source, target, limit=2, output_mode=mode)
+    assert [(row["source_id"], row["target_id"]) for row in run.rows()] == [(1, 1)]
+    assert run.counts["distance"] == {"min": 5.0, "mean": 5.0, "max": 5.0}
+    assert (run.counts["rows_out"], run.counts["dropped_outside"]) == (1, 2)
+    assert [each["id"] for each in run.counts["dropped"]] == [2, 3]
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("limit", [1, 3])
 def test_members_of_big_collections_are_all_near(connection: Connection, limit: int, mode: str) -> None:
     """Big targets are cut up, where many sources pay for it: not only their polygons count."""

@@ -24,6 +24,7 @@ _MOST = 4_000_000  # targets: by estimate 100 bytes of memory each while they ar
 # A source costs 50 µs by the index, a target 0.5 µs to read and plant: with more targets than this to a
 # source the index is cheaper.
 _TARGETS_EACH = 100
+_FARTHEST = float(np.finfo(np.float32).max)  # from here on ST_Distance is NULL
 _PAIRS = 2_000_000  # kept at a time, by estimate 60 bytes of memory each
 
 
@@ -124,7 +125,7 @@ def without(found: Found, itself: Ints, limit: int) -> Found:
 def within_reach(found: Found, search: Search) -> PairRows:
     """Return the pairs that were found, in the unit of the result, up to the exact end of the reach."""
     distances = found.distances / search.unit
-    chosen = found.ranks >= 0
+    chosen = (found.ranks >= 0) & (found.distances < _FARTHEST)
     if search.reach is not None:
         chosen &= distances <= search.reach
     rows, places = np.nonzero(chosen)

@@ -200,7 +200,7 @@ def pairs_select(
     """Return the SELECT of source, target, rank and distance; `part` is a condition on the sources."""
     order = "round(apart::numeric, 3)" if search.geographic else "apart"
     if search.reach is None:
-        within = compose("true")
+        within = compose("apart IS NOT NULL")
     else:
         within = compose("apart / {unit} <= {reach}", unit=search.unit, reach=search.reach)
     steps, found = _search(source, targets, search)
