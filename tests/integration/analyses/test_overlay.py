@@ -166,6 +166,26 @@ def test_bit_for_bit_what_is_not_cut(connection: Connection, operation: Any) -> 
     assert run.counts["n_untouched"] == 80
 
 
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+@pytest.mark.parametrize("kind", ["polygons", "outlines", "corners"])
+@BOTH
+def test_what_one_of_many_overlapping_masks_holds_is_inside(
+    connection: Connection, operation: Any, kind: str, mode: str
+) -> None:
+    """To the edge: the union of the masks has rounded corners, and does not quite hold such rows."""
+    masks = [each.geoms[0] if each.geom_type == "MultiPolygon" else each for each in blobs(0, 40)]
+    rings = [shapely.get_coordinates(each.exterior) for each in masks[:20]]
+    made = {"polygons": masks[:20], "outlines": [shapely.LineString(each) for each in rings]}
+    features = made.get(kind) or [shapely.MultiPoint(each) for each in rings]
+    dataset = add(connection, features, "features")
+    run = operation(connection, dataset, add(connection, masks, "masks"), output_mode=mode)
+    assert run.counts["n_cut"] == 0
+    assert run.counts["n_untouched"] == (20 if operation is clip else 0)
+    query = "SELECT id, ST_AsEWKB(ST_Multi(geom)) FROM features"
+    stored_shapes = {key: bytes(value) for key, value in connection.execute(query).fetchall()}
+    assert wkb_of(run) == (stored_shapes if operation is clip else {})
+
+
 @BOTH
 def test_what_geos_refuses_at_once_is_cut_row_by_row(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, operation: Any

@@ -53,6 +53,8 @@ def cut_rows(operation: Operation, shapes: Shapes, cutters: Cutters) -> Cut:
     flat = np.flatnonzero(are_flat_polygons(shapes) & (single if operation == "clip" else True))
     _cut_rings(operation, shapes, cutters, flat, verdicts, pieces)
     rest = np.flatnonzero(verdicts == Verdict.PENDING)
+    verdicts[rest[_are_covered(shapes[rest], cutters.of(rest))]] = sides(operation)[0]
+    rest = np.flatnonzero(verdicts == Verdict.PENDING)
     among = cutters.of(rest)
     slow = cut_by_masks(operation, shapes[rest], _unite(shapes[rest], among))
     verdicts[rest], pieces[rest] = slow.verdicts, slow.pieces
@@ -87,6 +89,22 @@ def _cut_rings(
     cut, found = np.flatnonzero(made.status == CUT), to_shapes(made)
     good = cut[is_valid(found[cut])]
     verdicts[rows[good]], pieces[rows[good]] = Verdict.CUT, found[good]
+
+
+def _are_covered(shapes: Shapes, cutters: Cutters) -> Array:
+    """Return which of shapes (n,) are inside a single one of several cutters, on its edge included.
+
+    Their union has corners where their edges cross, which are rounded: it does not quite hold them.
+    """
+    covered = np.zeros(len(shapes), bool)
+    row, chosen = cutters.pairs()
+    inner, outer = shapely.bounds(shapes)[row], shapely.bounds(cutters.shapes)[chosen]
+    near = (inner[:, :2] >= outer[:, :2]).all(axis=1) & (inner[:, 2:] <= outer[:, 2:]).all(axis=1)
+    near &= (cutters.counts > 1)[row] & (shapely.get_type_id(shapes) != _COLLECTION)[row]
+    row, blades = row[near], cutters.shapes[chosen[near]]
+    shapely.prepare(blades)
+    covered[row[shapely.covers(blades, shapes[row])]] = True
+    return covered
 
 
 def _unite(shapes: Shapes, cutters: Cutters) -> Shapes:

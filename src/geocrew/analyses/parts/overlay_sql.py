@@ -9,10 +9,11 @@ from geocrew.datasets.features import Features
 # ST_Covers(mask, row), never ST_CoveredBy(row, mask): only the first is prepared, 400 times faster.
 # NULL where the shape stays as it is, empty where nothing remains.
 _PIECE: dict[Operation, LiteralString] = {
-    "clip": "CASE WHEN NOT ST_Covers(mask.geom, {shape}) THEN ST_CollectionExtract("
-    "ST_Intersection({shape}, mask.geom), ST_Dimension({shape}) + 1) END",
-    "erase": "CASE WHEN ST_Intersects(mask.geom, {shape}) AND ST_Relate(mask.geom, {shape}, 'T********')"
-    " THEN ST_CollectionExtract(ST_Difference({shape}, mask.geom), ST_Dimension({shape}) + 1) END",
+    "clip": "CASE WHEN mask.whole IS NOT true AND NOT ST_Covers(mask.geom, {shape}) THEN"
+    " ST_CollectionExtract(ST_Intersection({shape}, mask.geom), ST_Dimension({shape}) + 1) END",
+    "erase": "CASE WHEN mask.whole IS NOT true AND ST_Intersects(mask.geom, {shape})"
+    " AND ST_Relate(mask.geom, {shape}, 'T********') THEN"
+    " ST_CollectionExtract(ST_Difference({shape}, mask.geom), ST_Dimension({shape}) + 1) END",
 }
 # GEOS overlays no collections, so their members are cut each by itself.
 _PIECE_OF_MIXED: LiteralString = (
@@ -28,8 +29,8 @@ _PIECE_OF_MEMBER: dict[Operation, LiteralString] = {
     "erase": "CASE WHEN ST_Covers(mask.geom, d.geom) THEN 'GEOMETRYCOLLECTION EMPTY' ELSE {piece} END",
 }
 _REMAINS: dict[Operation, LiteralString] = {
-    "clip": "ST_Intersects(mask.geom, {shape})",
-    "erase": "ST_Covers(mask.geom, {shape}) IS NOT true",
+    "clip": "(mask.whole OR ST_Intersects(mask.geom, {shape}))",
+    "erase": "(mask.whole OR ST_Covers(mask.geom, {shape})) IS NOT true",
 }
 
 
@@ -40,13 +41,22 @@ def straight_shape(features: Features) -> Expression:
 
 def one_polygon(geometry: str) -> Expression:
     """Return the FROM item `mask` of a view: one polygon, as EWKB in hexadecimal, written into it."""
-    return compose("CROSS JOIN LATERAL (SELECT {geometry}::geometry AS geom) AS mask", geometry=geometry)
+    return compose(
+        "CROSS JOIN LATERAL (SELECT {geometry}::geometry AS geom, NULL::boolean AS whole) AS mask",
+        geometry=geometry,
+    )
 
 
 def union_near(features: Features, aligned: Expression, shape: Expression) -> Expression:
-    """Return the FROM item `mask` of a view: the union of the polygons that meet the row, or NULL."""
+    """Return the FROM item `mask` of a view: the union of the polygons that meet the row, or NULL.
+
+    `whole` says that one of them covers the row: of their union the corners are rounded where edges
+    cross, so that it may not quite do so.
+    """
     return compose(
-        "CROSS JOIN LATERAL (SELECT ST_Union(ST_Force2D({aligned})) AS geom FROM {rows}"
+        "CROSS JOIN LATERAL (SELECT ST_Union(ST_Force2D({aligned})) AS geom,"
+        " bool_or(CASE WHEN GeometryType({shape}) <> 'GEOMETRYCOLLECTION'"
+        " THEN ST_Covers({aligned}, {shape}) END) AS whole FROM {rows}"
         " WHERE {kept} AND {aligned} && {shape} AND ST_Intersects({aligned}, {shape}) OFFSET 0) AS mask",
         aligned=aligned,
         rows=features.rows("m"),
