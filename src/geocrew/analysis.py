@@ -136,6 +136,14 @@ class Column:
 
 P = TypeVar("P", bound=Params)
 
+# pydantic's types of errors of which it speaks in words of Python.
+_OF_JSON = {
+    "dict_type": "should be an object",
+    "list_type": "should be an array",
+    "tuple_type": "should be an array",
+    "too_short": "should have at least 1 item",
+}
+
 
 @dataclass(frozen=True)
 class Analysis(Generic[P]):
@@ -170,7 +178,7 @@ class Analysis(Generic[P]):
         try:
             parsed = self.params.model_validate(given)
         except ValidationError as error:
-            problems += [_sentence(each, self.params) for each in error.errors()]
+            problems += [_sentence(each, self.params) for each in _causes(error.errors())]
         problems += self.params.conditions(given)
         if problems or parsed is None:
             raise InvalidParameters(problems)
@@ -180,6 +188,15 @@ class Analysis(Generic[P]):
 def _takes(annotation: Any, kind: type) -> bool:
     """Say whether a type is `kind` or made of it."""
     return annotation is kind or any(_takes(each, kind) for each in get_args(annotation))
+
+
+def _causes(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Leave out that a list is too short where that is because of what is wrong with its items."""
+    for each in errors:
+        depth = len(each["loc"])
+        deeper = (other for other in errors if len(other["loc"]) > depth)
+        if each["type"] != "too_short" or all(other["loc"][:depth] != each["loc"] for other in deeper):
+            yield each
 
 
 def _sentence(error: ErrorDetails, params: type[Params]) -> str:
@@ -192,6 +209,8 @@ def _sentence(error: ErrorDetails, params: type[Params]) -> str:
         return f'unknown parameter "{name}"{hint}; parameters: {", ".join(known)}'
     if error["type"] == "missing":
         return f"{name} is required"
+    if error["type"] in _OF_JSON:
+        return f"{name} {_OF_JSON[error['type']]}, not {_shown(error['input'])}"
     reason = error["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
     return f"{name} {reason}, not {_shown(error['input'])}"
 

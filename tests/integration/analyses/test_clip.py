@@ -145,7 +145,7 @@ def test_without_a_reference_system_a_polygon_has_no_place(connection: Connectio
             {"dataset_id": 1, "clip_geometry": {"type": "Point"}},
             'clip_geometry must be .* not "a Point"',
         ),
-        ({"dataset_id": 1, "clip_geometry": 7}, "clip_geometry should be a valid dictionary, not 7"),
+        ({"dataset_id": 1, "clip_geometry": 7}, "clip_geometry should be an object, not 7"),
         ({"dataset_id": 0, "clip_dataset_id": -1}, "clip_dataset_id should be greater .* not -1"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.integration.analyses.test_dissolve import dissolve, towns
 
+from geocrew.analyses.dissolve import ANALYSIS
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters
 
@@ -98,3 +99,19 @@ def test_mistakes(connection: Connection, params: dict[str, Any], words: list[st
         dissolve(connection, dataset_id, **params)
     for each in words:
         assert each in str(caught.value)
+
+
+def test_a_mistake_in_an_item_is_told_once_and_in_words_of_json() -> None:
+    given = {"source_dataset_id": 1, "dissolve_mode": "custom", "custom_field": "state"}
+    for groups, said in (
+        (
+            [{"name": "x", "values": [None]}],
+            "custom_groups.0.values.0 should be a valid string, not null",
+        ),
+        ([{"name": "x"}], "custom_groups.0.values is required"),
+        ([], "custom_groups should have at least 1 item, not []"),
+        ({"x": ["A"]}, 'custom_groups should be an array, not {"x": ["A"]}'),
+    ):
+        with pytest.raises(InvalidParameters) as caught:
+            ANALYSIS.parse(given | {"custom_groups": groups})
+        assert caught.value.problems == [said]

@@ -210,7 +210,7 @@ def test_a_stored_view_may_take_as_long_as_its_job(
             "query and columns and where exclude",
         ),
         ({"query": ""}, "query should have at least 1 character"),
-        ({"columns": []}, "columns List should have at least 1 item"),
+        ({"columns": []}, "columns should have at least 1 item"),
         ({"query": "x" * 20_001}, "query should have at most 20000 characters"),
         ({"query": "SELECT 1", "output_mode": "view"}, 'unknown parameter "output_mode"'),
     ],
