@@ -189,11 +189,12 @@ def test_masks_must_be_polygons(connection: Connection, operation: Any) -> None:
 def test_invalid_masks_are_mended(connection: Connection, operation: Any) -> None:
     dataset = add(connection, [shapely.box(0, 0, 4, 4)], "features")
     rows = [(1, 0.0, "POLYGON((0 0, 2 2, 2 0, 0 2, 0 0))"), (2, 0.0, None), (3, 0.0, "POLYGON EMPTY")]
+    rows.append((4, 0.0, "POLYGON((0 0, 1 0, 2 0, 0 0))"))
     mask = add_table(connection, rows, table="masks")
     run = operation(connection, dataset, mask)
     (shape,) = shapes_of(run).values()
     assert shape.area == pytest.approx(2 if operation is clip else 14)
-    assert run.counts["n_mask_repaired"] == 1
+    assert (run.counts["n_mask_repaired"], run.counts["n_mask_empty"]) == (1, 3)
 
 
 @BOTH

@@ -40,17 +40,22 @@ def open_mask(
 
 @dataclass(frozen=True)
 class Blade:
-    """What cuts: the polygons as a mask, as they were prepared, and what could not be transformed."""
+    """What cuts: the polygons as a mask, as they were prepared, and what could not be transformed.
+
+    `empty` counts the rows without a shape, those of which repair has left nothing among them.
+    """
 
     mask: DatasetMask
     features: Features
     copied: Copied
+    empty: int
 
     @property
     def counts(self) -> dict[str, Any]:
-        """How many polygons were repaired, left out for being invalid, or could not be transformed."""
+        """How many polygons were empty, repaired, left out as invalid, or could not be transformed."""
         repaired, skipped = self.features.mending
         return {
+            "n_mask_empty": self.empty,
             "n_mask_repaired": repaired,
             "n_mask_skipped": skipped,
             "n_mask_failed": self.copied.failed,
@@ -67,7 +72,8 @@ def prepare_mask(
     """
     connection, table = context.connection, context.staging.relation("mask")
     features = prepare(connection, mask.layer, context.staging, on_invalid, show, part="2")
-    if features.geometry.dimension != 2 and _any_rows(connection, features):
+    usable, empty = _count_rows(connection, features)
+    if features.geometry.dimension != 2 and usable:
         raise UserError(
             f"{mask.parameter} {mask.layer.dataset.id} holds points, lines or a mixture; "
             "choose a dataset of polygons"
@@ -75,7 +81,7 @@ def prepare_mask(
     copied = copy_polygons(connection, table, features, mask.alignment)
     moved = mask.alignment.srid is not None
     srid = mask.layer.srid if mask.alignment.srid is None else mask.alignment.srid
-    return Blade(DatasetMask(connection, table, srid, moved=moved), features, copied)
+    return Blade(DatasetMask(connection, table, srid, moved=moved), features, copied, empty)
 
 
 def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Expression:
@@ -85,12 +91,14 @@ def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Express
     return union_near(features, aligned, shape)
 
 
-def _any_rows(connection: Connection, features: Features) -> bool:
+def _count_rows(connection: Connection, features: Features) -> tuple[int, int]:
+    """Count the kept rows with a shape and those without."""
     query = compose(
-        "SELECT EXISTS (SELECT FROM {rows} WHERE NOT {hollow} AND {kept})",
-        rows=features.rows("s"),
+        "SELECT count(*) FILTER (WHERE NOT {hollow}), count(*) FILTER (WHERE {hollow})"
+        " FROM {rows} WHERE {kept}",
         hollow=features.hollow("s"),
+        rows=features.rows("s"),
         kept=features.kept("s"),
     )
     row = connection.execute(query).fetchone()
-    return row is not None and bool(row[0])
+    return (int(row[0]), int(row[1])) if row else (0, 0)
