@@ -30,6 +30,8 @@ class Features:
     (row address, row version, shape mended or NULL); None where there are none, or where a view must
     mend by itself. `storage` numbers the file that the row addresses are of; `lost` counts the mended
     shapes of which nothing was left; `dropped` names the first thousand rows that are left out, and why.
+    `nowhere` tells that points may be without a place, as reading them has shown: only then does the
+    output look for those.
     """
 
     layer: Layer
@@ -40,6 +42,7 @@ class Features:
     storage: int
     lost: int = 0
     dropped: Dropped = ()
+    nowhere: bool = False
 
     def rows(self, alias: str) -> sql.Composable:
         """Return a FROM item of the rows under `alias`."""
@@ -78,8 +81,13 @@ class Features:
 
     def output_shape(self, alias: str) -> sql.Composable:
         """Return the shape as a value of the output's geometry type."""
+        shape = self.shape(alias)
+        if self.nowhere:
+            # A point that is nowhere is not valid, and nothing mends it.
+            somewhere = sql.SQL("CASE WHEN NOT {hollow} OR ST_IsEmpty({shape}) THEN {shape} END")
+            return self.geometry.force(somewhere.format(hollow=self.hollow(alias), shape=shape))
         convert = self.geometry.force if self.invalid else self.geometry.convert
-        return convert(self.shape(alias))
+        return convert(shape)
 
     def hollow(self, alias: str) -> sql.Composable:
         """Return the condition that a row has no shape, an empty one, or a point that is nowhere.
@@ -103,6 +111,10 @@ class Features:
     def mending(self) -> tuple[int, int]:
         """How many rows were repaired, and how many skipped, for their invalid shapes."""
         return (0, self.invalid) if self.on_invalid == "skip" else (self.invalid - self.lost, 0)
+
+    def read(self, *, placed: bool) -> "Features":
+        """Return these rows as known from reading them: whether all are `placed`, or points nowhere."""
+        return replace(self, nowhere=self.geometry.dimension == 0 and not placed)
 
     def for_view(self, layer: Layer) -> "Features":
         """Return the rows of the original `layer` as a view reads them, with no workshop to lean on."""

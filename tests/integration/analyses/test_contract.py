@@ -61,12 +61,15 @@ def test_rows_without_value_or_place_stay_with_null_results(
     for key, row in found.items():
         given = {each[0]: each[1] for each in rows}[key]
         assert row["value"] == given or math.isnan(row["value"])
+        # A point that is nowhere is no valid shape; an empty one is.
+        assert (row["geom"] is None) == (key in (8, 10, 11, 12)), key
         results = [row[name] for name in RESULTS[job_type]]
         assert (None not in results) if key in (1, 2, 3, 13) else (set(results) == {None}), key
     counts = result.counts
     assert (counts["n"], counts["n_null"], counts["n_not_numeric"], counts["n_empty"]) == (4, 5, 3, 4)
     assert counts["rows_in"] == counts["rows_out"] == 13
     assert result.dataset.row_count == 13
+    assert result.dataset.null_geometry_count == 4
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -143,6 +143,10 @@ def test_points_that_are_nowhere(connection: Connection, both: bool, srid: int, 
     assert all(math.isfinite(each) for each in run.column("distance"))
     assert (run.counts["targets"]["n"], run.counts["targets"]["n_empty"]) == (2, 4)
     assert run.counts["n_empty"] == run.counts["dropped_empty"] == (4 if both else 0)
+    kept = nearest(connection, source, target, output_mode=mode, keep_unmatched=True)
+    shapes = {row["source_id"]: row["geom"] for row in kept.rows()}
+    empty = f"SRID={srid};POINT EMPTY"
+    assert not both or [shapes[id] for id in range(11, 15)] == [None, None, empty, None]
 
 
 def far_out(connection: Connection, shape: str) -> tuple[int, int]:

@@ -15,7 +15,7 @@ def stand_in(context: Context, features: Features, where: Expression | None = No
 
     The input is one itself where all of its rows go into the view as they are.
     """
-    if where is None and not features.invalid:
+    if where is None and not (features.invalid or features.nowhere):
         return features.layer
     context.connection.execute(
         compose(
