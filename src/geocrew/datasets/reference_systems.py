@@ -43,7 +43,10 @@ def identify(connection: Connection, crs: str | None) -> int:
 
 
 def check(connection: Connection, srid: int) -> bool:
-    """Say whether the SRID is geographic (degrees); raises RefusedInput where there is no such SRID."""
+    """Say whether the SRID is geographic (degrees).
+
+    Raises RefusedInput where there is no such SRID, and for grads, which PostGIS takes for degrees.
+    """
     if srid == 0:
         return False
     found = connection.execute(statement(_SQL, "is_geographic"), {"srid": srid}).fetchone()
@@ -52,7 +55,13 @@ def check(connection: Connection, srid: int) -> bool:
             f"srid {srid} is not in the table spatial_ref_sys; give an EPSG code such as 4326, or "
             f"0 for none"
         )
-    return bool(found[0])
+    geographic, grads = found
+    if grads:
+        raise RefusedInput(
+            f"srid {srid} measures in grads, which PostGIS would take for degrees; transform the shapes"
+            " to a system in degrees, e.g. 4326"
+        )
+    return bool(geographic)
 
 
 def definition(connection: Connection, srid: int) -> str | None:

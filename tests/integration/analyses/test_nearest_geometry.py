@@ -146,7 +146,7 @@ def test_points_that_are_nowhere(connection: Connection, both: bool, srid: int, 
     kept = nearest(connection, source, target, output_mode=mode, keep_unmatched=True)
     shapes = {row["source_id"]: row["geom"] for row in kept.rows()}
     empty = f"SRID={srid};POINT EMPTY"
-    assert not both or [shapes[id] for id in range(11, 15)] == [None, None, empty, None]
+    assert not both or [shapes[key] for key in range(11, 15)] == [None, None, empty, None]
 
 
 def far_out(connection: Connection, shape: str) -> tuple[int, int]:

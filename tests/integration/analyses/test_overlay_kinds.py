@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from psycopg import sql
 from tests.integration.analyses.layers import add_dataset, add_table
 from tests.integration.analyses.overlay_cases import (
     BALANCE,
@@ -16,10 +17,11 @@ from tests.integration.analyses.overlay_cases import (
     points,
     shapes_of,
 )
-from tests.run_analysis import Run
+from tests.run_analysis import Run, run_analysis
 
 from geocrew.datasets.catalog import Kind
 from geocrew.db import Connection
+from geocrew.errors import UserError
 
 
 @BOTH
@@ -240,3 +242,35 @@ def test_a_view_as_input_and_a_table_without_a_key(connection: Connection, opera
 def assert_right_but_ids(run: Run, inputs: int) -> None:
     assert run.counts["rows_in"] == inputs == sum(run.counts[name] for name in BALANCE)
     assert run.counts["rows_out"] == len(run.rows())
+
+
+@pytest.mark.parametrize(
+    ("job_type", "features", "mask"),
+    [
+        ("clip", "dataset_id", "clip_dataset_id"),
+        ("erase_analysis", "input_dataset_id", "erase_dataset_id"),
+    ],
+)
+def test_coordinates_far_out_of_range(
+    connection: Connection, job_type: str, features: str, mask: str
+) -> None:
+    """A clip of a square of 1e300 had a corner outside of what it was cut to."""
+    square = "POLYGON((0 0, {0} 0, {0} {0}, 0 {0}, 0 0))"
+    rows = [
+        (i, 0.0, square.format(size)) for i, size in enumerate(("4", "1e30", "1e149", "1e151", "1e300"))
+    ]
+    source = add_table(connection, rows, table="squares")
+    near = add_table(connection, [(1, 0.0, "POLYGON((1 -1, 10 -1, 10 10, 1 10, 1 -1))")], table="near")
+    run = run_analysis(connection, job_type, {features: source, mask: near})
+    assert run.column("source_id") == [0, 1, 2]
+    assert run.counts["failed"] == 2
+    assert run.counts["dropped"] == [{"id": i, "reason": "could not be cut"} for i in (3, 4)]
+    if job_type == "clip":
+        areas = connection.execute(
+            sql.SQL("SELECT ST_Area(geom) FROM {} ORDER BY id").format(run.relation)
+        ).fetchall()
+        assert [round(area, 6) for (area,) in areas] == [12, 90, 90]
+    with pytest.raises(UserError, match=r"fail when it is read \(2 rows"):
+        run_analysis(connection, job_type, {features: source, mask: near, "output_mode": "view"})
+    with pytest.raises(UserError, match=rf"{mask} {source} has coordinates beyond 1e\+150"):
+        run_analysis(connection, job_type, {features: near, mask: source})

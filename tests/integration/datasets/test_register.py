@@ -1,9 +1,10 @@
 """Relations that are there already become datasets, untouched."""
 
+import pyproj
 import pytest
 from psycopg import sql
 
-from geocrew.datasets import catalog
+from geocrew.datasets import catalog, reference_systems
 from geocrew.datasets.registry import register
 from geocrew.db import Connection
 from geocrew.errors import NotFound, RefusedInput, UserError
@@ -208,3 +209,18 @@ def test_ar1_layout(connection: Connection) -> None:
     assert found.source["not_castable"] == {"dirty": 1, "mixed": 1}
     assert 'field "dirty": 1 values are no numbers and count as NULL' in found.source["notes"]
     assert (found.key_column, found.geometry_column, found.geometry_type) == ("id", "geom", "Point")
+
+
+def test_grads_are_refused(connection: Connection) -> None:
+    """All geographic systems in grads, as pyproj knows them, and no others."""
+    rows = connection.execute(
+        "SELECT auth_srid, srtext FROM spatial_ref_sys"
+        " WHERE auth_name = 'EPSG' AND srtext LIKE 'GEOGCS%'"
+    ).fetchall()
+    units = {srid: pyproj.CRS.from_wkt(text).axis_info[0].unit_name for srid, text in rows}
+    grads = {srid for srid, unit in units.items() if unit == "grad"}
+    assert 4807 in grads
+    for srid in grads:
+        with pytest.raises(RefusedInput, match=f"srid {srid} measures in grads"):
+            reference_systems.check(connection, srid)
+    assert all(reference_systems.check(connection, srid) for srid in set(units) - grads)

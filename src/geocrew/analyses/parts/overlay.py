@@ -17,7 +17,7 @@ from geocrew.analyses.parts.block_ranges import next_size
 from geocrew.analyses.parts.overlay_check import Invalid, check_shapes
 from geocrew.analyses.parts.overlay_cut import cut_polygons, cut_rows
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
-from geocrew.analyses.parts.overlay_mask import Mask, Near, split
+from geocrew.analyses.parts.overlay_mask import FARTHEST, Mask, Near, split
 from geocrew.analyses.parts.overlay_pairs import Cutters, find_cutters
 from geocrew.analyses.parts.overlay_rings import Shapes, as_polygons
 from geocrew.analyses.parts.overlay_rows import Chunks, Rows, gather
@@ -170,7 +170,9 @@ class _Task:
     def _cut(self, numbers: Ints, shapes: Shapes, mended: Array, cutters: Cutters) -> None:
         verdicts = np.full(len(numbers), Verdict.KEPT, np.int16)
         pieces: Shapes = np.full(len(numbers), None, np.object_)
-        met = np.flatnonzero(cutters.counts > 0)
+        far = np.abs(shapely.bounds(shapes)).max(axis=1, initial=0) > FARTHEST
+        verdicts[far & (cutters.counts > 0)] = Verdict.FAILED
+        met = np.flatnonzero((cutters.counts > 0) & ~far)
         cut = cut_rows(self.operation, shapes[met], cutters.of(met))
         verdicts[met], pieces[met] = cut.verdicts, cut.pieces
         self.mended += cut.mended

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from geocrew.analyses.parts.overlay_copy import Copied, copy_polygons
-from geocrew.analyses.parts.overlay_mask import DatasetMask
+from geocrew.analyses.parts.overlay_mask import FARTHEST, DatasetMask
 from geocrew.analyses.parts.overlay_sql import union_near
 from geocrew.analysis import Context
 from geocrew.datasets.compose import Expression, compose
@@ -81,7 +83,13 @@ def prepare_mask(
     copied = copy_polygons(connection, table, features, mask.alignment)
     moved = mask.alignment.srid is not None
     srid = mask.layer.srid if mask.alignment.srid is None else mask.alignment.srid
-    return Blade(DatasetMask(connection, table, srid, moved=moved), features, copied, empty)
+    polygons = DatasetMask(connection, table, srid, moved=moved)
+    if polygons.bounds is not None and np.abs(polygons.bounds).max() > FARTHEST:
+        raise UserError(
+            f"{mask.parameter} {mask.layer.dataset.id} has coordinates beyond {FARTHEST:g},"
+            " which no shape can be cut by; mend or remove them"
+        )
+    return Blade(polygons, features, copied, empty)
 
 
 def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Expression:

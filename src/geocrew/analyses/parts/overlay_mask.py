@@ -28,8 +28,8 @@ _WORTH_A_CUT = 256
 # A cut box is larger than what it is for by this share of its longer side: enough to lie apart from
 # it, and no round number, so that it does not fall on the lines of a grid.
 _MARGIN = 1 / 317
-
-
+# Beyond this products of coordinates overflow: GEOS then cuts without a word, and beside the mask.
+FARTHEST = 1e150
 # Polygons of a dataset that take no more than this are read once and held.
 _HELD_BYTES = 16_000_000
 
