@@ -82,9 +82,7 @@ class Workers:
         worker = WorkerProcess(process, log)
         self.started.append(worker)
         if wait:
-            wait_for(
-                lambda: any(e["event"] == "worker.ready" for e in worker.events), 120, log.read_text()
-            )
+            wait_for(lambda: _is_ready(worker), 120, "a worker to be ready")
         return worker
 
     def stop_all(self) -> None:
@@ -93,6 +91,12 @@ class Workers:
                 worker.signal(signal.SIGCONT)
                 worker.process.kill()
             worker.process.wait()
+
+
+def _is_ready(worker: WorkerProcess) -> bool:
+    """Say whether a worker works; one that has ended never will."""
+    assert worker.process.poll() is None, worker.log.read_text()
+    return any(each["event"] == "worker.ready" for each in worker.events)
 
 
 def play(connection: Connection, act: str, **params: Any) -> int:

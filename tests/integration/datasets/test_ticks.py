@@ -113,7 +113,7 @@ def test_it_is_told_while_the_statement_runs(database: str, connection: Connecti
             writer.execute(query)
 
     thread = Thread(target=write)
-    with holding(connection):
+    with holding(connection, 501):
         thread.start()
         wait_for(lambda: heard and heard[-1] >= 0.49, 30, f"half of it to be told: {heard}")
         assert heard[-1] < 0.51
