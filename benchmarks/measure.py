@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -86,12 +86,13 @@ def run_apart(module: str, *arguments: str) -> Cost:
 
 
 def describe_machine(*packages: str) -> Machine:
-    """Name the processor, the cores that may be used, and the versions of some packages."""
+    """Name the processor, the cores that may be used, and the versions of packages that are there."""
     names = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
     cores = len(os.sched_getaffinity(0))
-    versions = {package: version(package) for package in packages}
+    here = {each.name for each in distributions()}
+    versions = {package: version(package) for package in packages if package in here}
     return Machine(names[0], cores, platform.python_version(), versions)

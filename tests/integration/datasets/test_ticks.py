@@ -15,7 +15,8 @@ from geocrew.datasets.ticks import Ticks, ticks_over
 from geocrew.db import Connection, connect
 
 MIB = 2**20
-SIZES = [(1, MIB), (5, 900 * MIB), (127, 50 * MIB), (200_000, 64 * MIB)]
+EACH = 4 * MIB
+SIZES = [(1, EACH), (5, 900 * EACH), (127, 50 * EACH), (200_000, 64 * EACH)]
 STEPS = [1, 7, 10, 128, 1000, 4096, 100_000, -64]
 
 
@@ -32,31 +33,31 @@ def count(connection: Connection, ticks: Ticks, rows: int, step: int = 1) -> tup
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
-    ("rows", "size"), [(1, MIB), (5, 900 * MIB), (127, 50 * MIB), (200_000, 64 * MIB)]
+    ("rows", "size"), [(1, EACH), (5, 900 * EACH), (127, 50 * EACH), (200_000, 64 * EACH)]
 )
-def test_a_row_for_each_megabyte_is_told_of(shared: Connection, rows: int, size: int, step: int) -> None:
+def test_a_row_for_so_many_bytes_is_told_of(shared: Connection, rows: int, size: int, step: int) -> None:
     counted, heard = count(shared, Ticks(rows, size), rows, step)
     assert counted == rows
     assert heard == sorted(heard)
-    assert 0 < len(heard) <= min(rows, 2 * size // MIB)
+    assert 0 < len(heard) <= min(rows, 2 * size // EACH)
     assert heard[-1] == pytest.approx(1, abs=0.02) if step == 1 else heard[-1] <= 1
 
 
 def test_no_step_of_ids_hits_all() -> None:
     """But for steps that somebody has chosen so."""
-    sizes = [Ticks(rows, 64 * MIB).every for rows in range(0, 10_000_000, 997)]
+    sizes = [Ticks(rows, 64 * EACH).every for rows in range(0, 10_000_000, 997)]
     assert all(gcd(each, 10) == 1 for each in sizes)
 
 
 def test_an_estimate_may_be_wrong(shared: Connection) -> None:
-    assert count(shared, Ticks(100_000, 64 * MIB), 50_000)[1][-1] == pytest.approx(0.5, abs=0.02)
-    assert count(shared, Ticks(100_000, 64 * MIB), 200_000)[1][-1] == 1
-    assert count(shared, Ticks(0, 64 * MIB), 3) == (3, [1, 1, 1])
+    assert count(shared, Ticks(100_000, 64 * EACH), 50_000)[1][-1] == pytest.approx(0.5, abs=0.02)
+    assert count(shared, Ticks(100_000, 64 * EACH), 200_000)[1][-1] == 1
+    assert count(shared, Ticks(0, 64 * EACH), 3) == (3, [1, 1, 1])
 
 
 def test_of_what_is_done_in_no_time_nothing_is_told(shared: Connection) -> None:
-    assert count(shared, Ticks(10_000, MIB - 1), 10_000) == (10_000, [])
-    assert Ticks(10_000, MIB - 1).each(sql.SQL("i")) == sql.SQL("true")
+    assert count(shared, Ticks(10_000, EACH - 1), 10_000) == (10_000, [])
+    assert Ticks(10_000, EACH - 1).each(sql.SQL("i")) == sql.SQL("true")
 
 
 def test_size_counts_what_is_kept_apart(connection: Connection) -> None:
@@ -74,14 +75,14 @@ def test_size_counts_what_is_kept_apart(connection: Connection) -> None:
 
 
 def test_a_row_without_a_number_stays(shared: Connection) -> None:
-    query = sql.SQL("SELECT {}").format(Ticks(5000, 64 * MIB).each(sql.SQL("NULL::bigint")))
+    query = sql.SQL("SELECT {}").format(Ticks(5000, 64 * EACH).each(sql.SQL("NULL::bigint")))
     assert shared.execute(query).fetchone() == (True,)
 
 
 def test_a_session_that_wants_no_messages_hears(database: str) -> None:
     """So are those of jobs."""
     with connect(database, "quiet", client_min_messages="error") as connection:
-        assert len(count(connection, Ticks(1000, 64 * MIB), 1000)[1]) > 50
+        assert len(count(connection, Ticks(1000, 64 * EACH), 1000)[1]) > 50
         connection.execute("SELECT geocrew.tick()")  # nobody listens any more
 
 
@@ -91,7 +92,7 @@ def test_parallel_workers_are_heard(connection: Connection) -> None:
         "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;"
         " SET parallel_leader_participation = off"
     )
-    ticks, heard = Ticks(200_000, 64 * MIB), list[float]()
+    ticks, heard = Ticks(200_000, 64 * EACH), list[float]()
     query = sql.SQL("SELECT count(*) FROM many WHERE {}").format(ticks.each(sql.SQL("i")))
     plan = connection.execute(sql.SQL("EXPLAIN {}").format(query)).fetchall()
     assert any("Parallel" in row[0] for row in plan)
@@ -102,7 +103,7 @@ def test_parallel_workers_are_heard(connection: Connection) -> None:
 
 def test_it_is_told_while_the_statement_runs(database: str, connection: Connection) -> None:
     make_held(connection, 501)
-    ticks, heard = Ticks(1000, 64 * MIB), list[float]()
+    ticks, heard = Ticks(1000, 64 * EACH), list[float]()
     query = sql.SQL(
         "CREATE TABLE made AS SELECT * FROM (SELECT i, held(ST_Point(i, 0))"
         " FROM generate_series(1, 1000) AS i OFFSET 0) AS made WHERE {}"

@@ -112,7 +112,7 @@ class Finder:
     def _by_index(self) -> Pairs:
         self.on_progress(0.0, "counting places")
         sources = self._count_places(self.source)
-        targets = self._prepare_targets(sources.kept, 0.0, 0.2)
+        targets = self._prepare_targets(sources.kept, 0.0, 0.5)
         among = "" if targets.pieces is None else " among pieces of big shapes"
         table = self.staging.relation("pairs")
         nothing = pairs_select(self.source, targets, self.search, compose("false"))
@@ -121,7 +121,7 @@ class Finder:
                 "CREATE UNLOGGED TABLE {table} AS {nothing} WITH NO DATA", table=table, nothing=nothing
             )
         )
-        self._append(table, targets, compose("true"), 0.2, f"searching the nearest{among}")
+        self._append(table, targets, compose("true"), 0.5, f"searching the nearest{among}")
         return Pairs(table, sources, self._count_places(self.target))
 
     def _prepare_targets(self, sources: int, first: float, last: float) -> Targets:
