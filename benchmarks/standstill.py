@@ -29,6 +29,8 @@ from geocrew.db import Connection, connect
 RESULT = Path(__file__).parent / "results" / "standstill.json"
 KNN = {"value_field": "value", "neighbor_type": "knn", "k_neighbors": 8}
 STORED_VIEW = KNN | {"output_mode": "materialized_view"}
+POINTS = nearest.Case("points", nearest.POINT, nearest.POINT, 1, 100, 500, (1,))
+LAKES = next(each for each in nearest.CASES if each.name == "lakes")
 LOOK_SECONDS = 0.1
 
 Made = tuple[str, dict[str, Any]]
@@ -74,13 +76,6 @@ def squares_job(server: Server, rows: int, _directory: Path) -> Made:
     return "hotspot_analysis", params | {"neighbor_type": "queen"}
 
 
-def lakes_job(server: Server, rows: int, _directory: Path) -> Made:
-    """Make the nearest of as many polygons as there are points, to each of these."""
-    case = nearest.Case("lakes", nearest.POINT, nearest.LAKE, 0.05, 400, 1000, (1,))
-    source, target = nearest.make_data(server, case, rows)
-    return "nearest", {"source_dataset_id": source, "target_dataset_id": target}
-
-
 def raster_job(server: Server, rows: int, directory: Path) -> Made:
     """Make the clip of a raster of a hundred cells for each row to a star."""
     side = round((rows * 100) ** 0.5)
@@ -92,11 +87,14 @@ def raster_job(server: Server, rows: int, directory: Path) -> Made:
     }
 
 
-def nearest_job(server: Server, rows: int, _directory: Path) -> Made:
-    """Make the nearest of as many points as there are rows, to as many."""
-    case = nearest.Case("points", nearest.POINT, nearest.POINT, 1, 100, 500, (1,))
-    source, target = nearest.make_data(server, case, rows)
-    return "nearest", {"source_dataset_id": source, "target_dataset_id": target}
+def nearest_job(case: nearest.Case) -> Fill:
+    """Make the nearest of a benchmark's targets to as many points as there are rows."""
+
+    def fill(server: Server, rows: int, _directory: Path) -> Made:
+        source, target = nearest.make_data(server, case, rows)
+        return "nearest", {"source_dataset_id": source, "target_dataset_id": target}
+
+    return fill
 
 
 def overlay_job(job_type: str, cut: str, mask: str) -> Fill:
@@ -136,8 +134,8 @@ JOBS = (
     Job("local Moran", points_job("outlier_analysis", method="local_moran", **KNN)),
     Job("time series", periods_job),
     Job("hot spots, queen", squares_job),
-    Job("nearest", nearest_job),
-    Job("nearest polygons", lakes_job),
+    Job("nearest", nearest_job(POINTS)),
+    Job("nearest polygons", nearest_job(LAKES)),
     Job("clip", overlay_job("clip", "dataset_id", "clip_dataset_id"), 10),
     Job("erase", overlay_job("erase_analysis", "input_dataset_id", "erase_dataset_id"), 10),
     Job("dissolve", dissolve_job, 10),

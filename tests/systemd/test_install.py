@@ -96,12 +96,16 @@ def test_a_unit_of_somebody_else_is_kept(units: Path, given: dict[str, Any]) -> 
     assert [path.name for path in units.iterdir()] == [HOTSPOT]
 
 
-def test_a_private_database_keeps_its_owner(units: Path, given: dict[str, Any], tmp_path: Path) -> None:
+def test_a_private_database_keeps_its_owner(
+    units: Path, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installing, "STATE", tmp_path)
+    monkeypatch.setattr(installing, "READ", (units,))
     (tmp_path / "postgres").mkdir()
     with pytest.raises(ConfigurationError, match="private database"):
-        install(units, given, state=tmp_path)
+        install(units, given)
     assert list(units.iterdir()) == []
-    install(units, given | {"user": ME}, state=tmp_path)
+    install(units, given | {"user": ME})
 
 
 def test_only_units_that_systemd_reads_concern_a_private_database(

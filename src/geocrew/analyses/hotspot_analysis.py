@@ -97,7 +97,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     features = prepare(connection, layer, context.staging, params.on_invalid, show)
     show = step_of(context, "reading", 0.1, 0.2)
     rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
-    features = features.read(placed=bool(rows.placed.all()))
+    features = features.known(placed=bool(rows.placed.all()))
     check_values(rule, rows, params.values_named, "hot spots")
     show = step_of(context, "finding neighbours", 0.2, 0.3)
     rule = fit_rule(rule, connection, features, rows, show)

@@ -131,7 +131,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     found = _read(context, features, replace(subject, timing=timing), labels)
     check_periods(connection, features, timing, labels, found.step)
     rows = found.inside()
-    features = features.read(placed=bool(rows.placed.all()))
+    features = features.known(placed=bool(rows.placed.all()))
     outside = len(found.row) - len(rows.row)
     dropped = name_outside(connection, features, timing, labels) if outside else []
     show = step_of(context, "finding neighbours", 0.25, 0.3)

@@ -123,7 +123,7 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
             pairs = replace(finder, target=target).find()
         counts = _counts(params, connection, plan, source, target, pairs)
         counts["targets"] |= failed_targets(params.on_invalid, counts["targets"], nowhere)
-        source = replace(source, features=source.features.read(placed=not pairs.sources.empty))
+        source = replace(source, features=source.features.known(placed=not pairs.sources.empty))
         static = _results(params, search, source, target, pairs, compose(""))
         rows = max(counts["n_pairs"], counts["rows_out"])
         staged, described = _build(params, context, plan, source, target, static, rows)

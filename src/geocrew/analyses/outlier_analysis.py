@@ -113,7 +113,7 @@ def run(params: Params, context: Context) -> Product:
                 context, layer, features, field, rule, params.output_mode, params.values_named
             )
     # Where all points are placed their summary is known.
-    features = features.read(placed=summary is not None)
+    features = features.known(placed=summary is not None)
     return Product(
         staged=staged,
         name=f"Outliers of {params.value_field} in {layer.dataset.name}",
@@ -132,7 +132,7 @@ def _score_values(
         features.check_unchanged(connection)
         show = step_of(context, "measuring the spread of the values", 0.1, 0.3)
         values = read_values(connection, features, field, show)
-        features = features.read(placed=not values.hollow.any())
+        features = features.known(placed=not values.hollow.any())
         spread = _measure(values, params)
         for warning in _warnings(params, values.usable().size):
             context.log(warning, "warning")

@@ -112,7 +112,7 @@ class Features:
         """How many rows were repaired, and how many skipped, for their invalid shapes."""
         return (0, self.invalid) if self.on_invalid == "skip" else (self.invalid - self.lost, 0)
 
-    def read(self, *, placed: bool) -> "Features":
+    def known(self, *, placed: bool) -> "Features":
         """Return these rows as known from reading them: whether all are `placed`, or points nowhere."""
         return replace(self, nowhere=self.geometry.dimension == 0 and not placed)
 

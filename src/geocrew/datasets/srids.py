@@ -13,7 +13,7 @@ from geocrew.errors import UserError
 # A line that is straight in one system is bent in another, by length² tan(latitude) / 8R and the like:
 # pieces of 2 km keep within 0.1 m at 45° and within 1 m up to 85°.
 _STEP_METRES = 2000.0
-_STEP_DEGREES = 0.02
+STEP_DEGREES = 0.02
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def in_srid_of(connection: Connection, first: Layer, second: Layer) -> Alignment
 
 def _step(connection: Connection, layer: Layer) -> float:
     if layer.geographic:
-        return _STEP_DEGREES
+        return STEP_DEGREES
     definition = reference_systems.definition(connection, layer.srid)
     return _STEP_METRES / float(
         pyproj.CRS.from_user_input(definition).axis_info[0].unit_conversion_factor

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from geocrew.datasets.geojson import check_clip_geometry, parse_clip_geometry
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.srids import STEP_DEGREES
 from geocrew.errors import InvalidParameters
 
 _KINDS = "Point, LineString, Polygon, MultiPoint, MultiLineString, MultiPolygon, GeometryCollection"
@@ -19,8 +20,6 @@ _MAX_POSITIONS = 100_000
 _MAX_LONGITUDE, _MAX_LATITUDE = 360.0, 90.0
 _LONGITUDE_LATITUDE = 4326
 _AREAS = ("Polygon", "MultiPolygon")
-# As between two datasets: a straight line of 0.02 degrees is bent by less than 1 m up to 85 degrees.
-_STEP = 0.02
 _MOST_STEPS = 100_000
 # Degrees around the area that a projection is made for; transverse ones fold over far from it.
 _MARGIN = 30.0
@@ -53,8 +52,9 @@ def place(value: Mapping[str, Any], layer: Layer, system: str | None) -> sql.Com
     if layer.srid == _LONGITUDE_LATITUDE:
         return literal
     if not layer.geographic and shapely.get_dimensions(shape) > 0:
-        # In SQL, so that the definition of the view stays small; it is computed once for all rows.
-        step = max(_STEP, float(shapely.length(shape)) / _MOST_STEPS)
+        # In SQL and with the shape written once, so that the definition of the view stays small; it is
+        # computed once for all rows.
+        step = max(STEP_DEGREES, float(shapely.length(shape)) / _MOST_STEPS)
         literal = sql.SQL("ST_Segmentize({}, {})").format(literal, sql.Literal(step))
     return sql.SQL("ST_Transform({}, {})").format(literal, sql.Literal(layer.srid))
 

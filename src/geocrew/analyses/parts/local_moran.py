@@ -96,7 +96,7 @@ def build_local_moran(
     connection = context.connection
     show = step_of(context, "reading", 0.1, 0.2)
     rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
-    features = features.read(placed=bool(rows.placed.all()))
+    features = features.known(placed=bool(rows.placed.all()))
     check_values(rule, rows, where, "local Moran statistics")
     show = step_of(context, "finding neighbours", 0.2, 0.3)
     rule = fit_rule(rule, connection, features, rows, show)

@@ -21,15 +21,13 @@ READ = (
 )
 
 
-def install(
-    directory: Path, given: Mapping[str, Any], *, force: bool = False, state: Path | None = None
-) -> dict[str, str]:
+def install(directory: Path, given: Mapping[str, Any], *, force: bool = False) -> dict[str, str]:
     """Write all units; return what became of each file: `written` or `unchanged`.
 
     Options that are not given stay as the units in the directory have them. Raises
     ConfigurationError, with nothing written, for files that somebody has changed or that are not
-    ours, unless forced; and for a private database in `state`, which systemd would give to another
-    user. Unless given, `state` is this machine's where its systemd reads the directory, else none.
+    ours, unless forced; and where this machine's systemd reads the directory, for a private
+    database in STATE that it would give to another user.
     """
     options = UnitOptions.chosen(given, find_options(directory))
     wanted = render(options)
@@ -40,10 +38,8 @@ def install(
             f"{', '.join(foreign)} in {directory} changed by hand: move the changes to drop-ins"
             " (systemctl edit UNIT), then overwrite with --force"
         )
-    if state is None and directory in READ:
-        state = STATE
-    if state is not None:
-        _keep_private_database(state, options.user)
+    if directory in READ:
+        _keep_private_database(options.user)
     changed = {name: text for name, text in wanted.items() if present.get(name) != text}
     for name, text in changed.items():
         write_unit(directory / name, text)
@@ -81,10 +77,10 @@ def write_unit(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _keep_private_database(state: Path, user: str) -> None:
+def _keep_private_database(user: str) -> None:
     """Refuse where StateDirectory would change the owner of a private database's files."""
-    if (state / "postgres").exists() and state.owner() != user:
+    if (STATE / "postgres").exists() and STATE.owner() != user:
         raise ConfigurationError(
-            f"{state}/postgres holds a private database, whose files systemd would give to {user}:"
+            f"{STATE}/postgres holds a private database, whose files systemd would give to {user}:"
             " stop it and move it to another GEOCREW_DATA_DIR, or remove it"
         )
