@@ -23,9 +23,10 @@ from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.output import ID
 from geocrew.datasets.staging import SCHEMA, clear
 from geocrew.datasets.steady import steady, watched
-from geocrew.datasets.ticks import ticks_over
+from geocrew.datasets.ticks import SILENT, ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -200,16 +201,15 @@ def _run(
         tell(0.1, "summing up the groups")
         counts = count_rows(connection, groups)
         groups_shapes.list_groups(context, groups, boxes=params.output_mode == "view")
-    unions = Unions()
+    unions, ticks, n_groups = Unions(), SILENT, _count_groups(context)
     if params.output_mode == "static":
         unions = groups_shapes.unite_groups(
             context, groups, checked, lambda s: tell(_MERGING[0] + (_MERGING[1] - _MERGING[0]) * s)
         )
-        select = groups_shapes.output(context, groups)
+        ticks = ticks_over(connection, features.layer, n_groups)
+        select = ticks.told(groups_shapes.output(context, groups), ID)
     else:
         select = replace(groups, features=features.for_view(layer)).view()
-    n_groups = _count_groups(context)
-    ticks = ticks_over(connection, features.layer, n_groups)
     show = rest(context, reached + (1 - reached) * _MERGING[1])
     staged = build(connection, context.staging, params.output_mode, select, ticks, show=show)
     return Product(

@@ -26,7 +26,7 @@ from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.output import ID, Results, select_rows
 from geocrew.datasets.pairing import Side, has_shape_index
 from geocrew.datasets.progress import part_of
 from geocrew.datasets.srids import Alignment, in_srid_of
@@ -194,6 +194,8 @@ def _build(
         select = _defining_select(params, plan, source, target)
     show = rest(context, 0.7)
     ticks = ticks_over(connection, source.features.layer, rows)
+    if params.output_mode == "static":
+        select = ticks.told(select, ID)
     return build(connection, staging, params.output_mode, select, ticks, comments, show), described
 
 

@@ -37,7 +37,7 @@ from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import steady, watched
 from geocrew.datasets.summary import Summary
-from geocrew.datasets.ticks import ticks_over
+from geocrew.datasets.ticks import SILENT, ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.spread import LARGEST, Spread, by_deviation, by_median
@@ -137,16 +137,16 @@ def _score_values(
         for warning in _warnings(params, values.usable().size):
             context.log(warning, "warning")
         context.progress(0.3, "scoring the rows")
+        rows, ticks = values.value.size, SILENT
         if params.output_mode == "static":
             results, outliers = measured_results(field, features, values, spread, params.threshold)
-            select = select_rows(features, results)
+            ticks = ticks_over(connection, features.layer, rows)
+            select = select_rows(features, results, ticks)
         else:
             view = features.for_view(layer)
             results = defining_results(field, view, params.method, params.threshold)
             select = select_rows(view, results)
         writing = rest(context, 0.3)
-        rows = values.value.size
-        ticks = ticks_over(connection, features.layer, rows)
         staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
         if params.output_mode != "static":
             outliers = _count_outliers(connection, context.staging.relation("out"))

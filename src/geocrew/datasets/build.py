@@ -9,14 +9,13 @@ from psycopg import sql
 from geocrew.datasets.output import GEOMETRY, ID
 from geocrew.datasets.progress import Show, unseen
 from geocrew.datasets.staging import RelationKind, Staging
-from geocrew.datasets.ticks import Ticks
+from geocrew.datasets.ticks import SILENT, Ticks
 from geocrew.db import Connection
 
 OutputMode = Literal["static", "view", "materialized_view"]
 
 # Of the time that a million points take: rows 4 parts, key 1, spatial index 5, statistics 1.
 _ROWS, _KEY, _INDEX = 0.35, 0.45, 0.92
-_SILENT = Ticks(0, 0)
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,15 @@ def build(
     staging: Staging,
     output_mode: OutputMode,
     select: sql.Composable,
-    ticks: Ticks = _SILENT,
+    ticks: Ticks = SILENT,
     comments: Mapping[str, str] | None = None,
     show: Show = unseen,
 ) -> Staged:
     """Make the relation that `output_mode` names of a SELECT with columns id and geom.
 
-    `ticks` tells of the rows of a table as they are written, where there are many. `comments` says of
-    columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that is
-    done.
+    `ticks` hears what the `select` of a table tells of its rows, where there are many. `comments` says
+    of columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that
+    is done.
     """
     if output_mode == "static":
         staged = _build_table(connection, staging, select, ticks, show)
@@ -66,10 +65,7 @@ def _build_table(
 ) -> Staged:
     """Make a table of `select` with primary key, spatial index and statistics."""
     show(0.0, "writing")
-    # OFFSET 0: a row is told of when it is made, not when one that it is made of is read.
-    query = sql.SQL("CREATE TABLE {} AS SELECT * FROM ({} OFFSET 0) AS made WHERE {}").format(
-        staging.relation("out"), select, ticks.each(sql.Identifier("made", ID))
-    )
+    query = sql.SQL("CREATE TABLE {} AS {}").format(staging.relation("out"), select)
     with ticks.heard(connection, lambda share: show(_ROWS * share, "writing")):
         rows = connection.execute(query).rowcount
     show(_ROWS, "numbering the rows", _KEY)

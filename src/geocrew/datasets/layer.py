@@ -55,6 +55,12 @@ class Layer:
             return sql.SQL('{} COLLATE "C"').format(key) if self.key.type == "text" else key
         return sql.SQL("{}.ctid").format(sql.Identifier(alias)) if self.stored else None
 
+    def number(self, alias: str) -> sql.Composable | None:
+        """Return an integer that is another for each feature, or None where the key is none."""
+        if self.key is None or self.key.type != "integer":
+            return None
+        return sql.Identifier(alias, self.key.name)
+
     def any_field(self, parameter: str, name: str) -> Field:
         """Return the field `name`; raises InvalidParameters that lists those there are."""
         for each in self.fields:

@@ -8,6 +8,7 @@ from psycopg import sql
 from geocrew.datasets.features import Features
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.names import numbered
+from geocrew.datasets.ticks import SILENT, Ticks
 
 ID, SOURCE_ID, GEOMETRY = "id", "source_id", "geom"
 NOTHING = sql.SQL("")
@@ -31,9 +32,14 @@ class Results:
     source_id: sql.Composable | None = None
 
 
-def select_rows(features: Features, results: Results) -> sql.Composed:
-    """Return the SELECT of id, source_id, the input's attributes, the results, and the shape."""
+def select_rows(features: Features, results: Results, ticks: Ticks = SILENT) -> sql.Composable:
+    """Return the SELECT of id, source_id, the input's attributes, the results, and the shape.
+
+    `ticks` tells of its rows: of those whose ids are the input's when they are read, which is when they
+    are made; of others, which may have to be sorted first, when they are made.
+    """
     layer = features.layer
+    number = layer.number("s") if results.number is None else None
     columns = [
         (ID, results.number or _id(layer)),
         (SOURCE_ID, results.source_id or _source_id(layer)),
@@ -41,7 +47,8 @@ def select_rows(features: Features, results: Results) -> sql.Composed:
         *results.columns,
         (GEOMETRY, results.shape or features.output_shape("s")),
     ]
-    return sql.SQL("{ctes}SELECT {columns} FROM {rows} {joins} WHERE {kept} AND {where}").format(
+    select = sql.SQL("{ctes}SELECT {columns} FROM {rows} {joins} WHERE {kept} AND {where} AND {told}")
+    composed = select.format(
         ctes=results.ctes,
         columns=sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in columns
@@ -50,13 +57,16 @@ def select_rows(features: Features, results: Results) -> sql.Composed:
         joins=results.joins,
         kept=features.kept("s"),
         where=results.where or sql.SQL("true"),
+        told=sql.SQL("true") if number is None else ticks.each(number),
     )
+    return composed if number is not None else ticks.told(composed, ID)
 
 
 def _id(layer: Layer) -> sql.Composable:
     """Return an integer key as it is; else number the rows in the order of what identifies them."""
-    if layer.key is not None and layer.key.type == "integer":
-        return sql.SQL("{}::bigint").format(sql.Identifier("s", layer.key.name))
+    number = layer.number("s")
+    if number is not None:
+        return sql.SQL("{}::bigint").format(number)
     rank = layer.rank("s")
     return sql.SQL("row_number() OVER ({})").format(
         NOTHING if rank is None else sql.SQL("ORDER BY {}").format(rank)

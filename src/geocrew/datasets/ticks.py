@@ -16,8 +16,7 @@ from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
 
 # One row is told of for so many bytes, which PostgreSQL copies in 20 ms at least, and cuts up in some
-# 600. To tell takes 50 µs at both ends, to find the row 25 ns of each, a twelfth of what copying a point
-# takes.
+# 600. To tell takes 50 µs at both ends.
 _EACH = 2**22
 
 
@@ -35,11 +34,26 @@ class Ticks:
         return odd if odd % 5 else odd + 2
 
     def each(self, number: sql.Composable) -> sql.Composable:
-        """Return a condition that is true of each row and tells of some; `number` is an integer."""
+        """Return a condition that is true of each row and tells of some; `number` is an integer.
+
+        It takes 15 to 20 ns of each row that a table is read for, a twentieth of what copying a point
+        takes, but 90 where it is asked of rows that a subquery passes on one by one.
+        """
         if self.size < _EACH:
             return sql.SQL("true")
         return sql.SQL("({number} % {every} <> 0 OR geocrew.tick())").format(
             number=number, every=sql.Literal(self.every)
+        )
+
+    def told(self, select: sql.Composable, number: str) -> sql.Composable:
+        """Return a SELECT that tells of its rows when they are made, which takes 30 ns of each.
+
+        Not when those are read that they are made of. `number` is an integer column of it.
+        """
+        if self.size < _EACH:
+            return select
+        return sql.SQL("SELECT * FROM ({} OFFSET 0) AS made WHERE {}").format(
+            select, self.each(sql.Identifier("made", number))
         )
 
     @contextmanager
@@ -58,6 +72,9 @@ class Ticks:
             yield
         finally:
             connection.remove_notice_handler(hear)
+
+
+SILENT = Ticks(0, 0)
 
 
 def ticks_over(connection: Connection, layer: Layer, rows: int | None = None) -> Ticks:

@@ -17,7 +17,7 @@ from geocrew.worker.report import Backend, Ended, Line, Progress, Report, parse
 
 KillReason = Literal["cancel", "timeout", "memory", "stop", "lease"]
 
-# How much a process holds takes 0.1 ms to read, and its parent wakes up for every report.
+# How much a process holds takes 0.1 ms to read, and its parent wakes up for more than that.
 _LOOK_SECONDS = 0.15
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -63,7 +63,7 @@ class Child:
 
     @property
     def descriptors(self) -> list[int]:
-        """What becomes readable when the child reports or ends; none once it is over."""
+        """What is open for the child: none once it is over."""
         return [] if self.over else [self.pipe, self.pidfd]
 
     def kill(self, reason: KillReason) -> None:

@@ -9,8 +9,7 @@ from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 from geocrew.worker.report import Line, Progress, send
 
-# Progress reaches the database with the parent's heartbeats, twice a second at most; each report wakes
-# the parent up, for 0.2 ms.
+# Progress reaches the database with the parent's heartbeats, twice a second at most.
 _PROGRESS_SECONDS = 0.4
 _LOG_LINES = 1000
 _LINE_LENGTH = 2000

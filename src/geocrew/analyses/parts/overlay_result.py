@@ -122,6 +122,6 @@ def _build_table(
         source_id=side.identity("s"),
     )
     context.connection.execute("SET LOCAL jit = off")
-    select = select_rows(features, results)
     ticks, show = ticks_over(context.connection, features.layer, rows), rest(context, WRITING)
+    select = select_rows(features, results, ticks)
     return build(context.connection, context.staging, "static", select, ticks, show=show)
