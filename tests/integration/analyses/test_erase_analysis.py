@@ -39,6 +39,23 @@ def test_by_hand(connection: Connection, mode: str) -> None:
     assert len(shapely.get_parts(shapes_of(run)[3])[0].interiors) == 1
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_lines_along_a_border_stay_as_they_are(connection: Connection, mode: str) -> None:
+    """A line that shares no interior with the areas is untouched, however far it runs along them."""
+    along = shapely.LineString([(0, 0), (1, 0), (3, 0), (3, -1)])
+    parts = shapely.MultiLineString([[(1, -2), (1, 0), (2, 0)], [(8, 0), (9, 0)]])
+    through = shapely.LineString([(0, 0), (2, 0), (2, 3)])
+    dataset = add(connection, [along, parts, through], "features")
+    mask = add(connection, [shapely.box(1, 0, 4, 2)], "masks")
+    run = erase(connection, dataset, mask, output_mode=mode)
+    assert_right(run, 3)
+    found = shapes_of(run)
+    assert found[0].wkb == shapely.multilinestrings([along]).wkb
+    assert found[1].wkb == parts.wkb
+    assert shapely.equals(found[2], shapely.from_wkt("MULTILINESTRING((0 0, 1 0), (2 2, 2 3))"))
+    assert (run.counts["n_cut"], run.counts["n_untouched"]) == (1, 2)
+
+
 def test_itself_leaves_nothing(connection: Connection) -> None:
     dataset = add(connection, blobs(2, 40), "features")
     run = erase(connection, dataset, dataset)

@@ -26,8 +26,6 @@ from geocrew.kernels.validity import is_valid
 
 _COLLECTION = 7  # shapely's type id
 _TYPE_OF_DIMENSION = np.array([[0, 4], [1, 5], [3, 6]])  # single and multi
-# With this share of its measure left, nothing may have been taken from a shape.
-_NEARLY_ALL = 1 - 1e-9
 
 
 class Cut(NamedTuple):
@@ -146,19 +144,15 @@ def _cut_plain(
     covered = shapely.covers(masks[rows], shapes[rows])
     verdicts[rows[covered]] = inside
     rows = rows[~covered]
+    if operation == "erase":
+        # A difference takes away what runs along a border, and may add vertices of what only touches.
+        touching = shapely.touches(masks[rows], shapes[rows])
+        verdicts[rows[touching]] = outside
+        rows = rows[~touching]
     overlay = shapely.intersection if operation == "clip" else shapely.difference
-    whole, mask = shapes[rows], masks[rows]
-    cut: Shapes = overlay(whole, mask)
+    whole = shapes[rows]
+    cut: Shapes = overlay(whole, masks[rows])
     types = _TYPE_OF_DIMENSION[shapely.get_dimensions(whole)]
     good = (types == shapely.get_type_id(cut)[:, None]).any(axis=1) & ~shapely.is_empty(cut)
     good[good] = is_valid(cut[good])
     verdicts[rows[good]], pieces[rows[good]] = Verdict.CUT, cut[good]
-    if operation == "erase":
-        # A difference may add the vertices of a mask that only touches, and such a row is untouched.
-        near = np.flatnonzero(good & (_measure(cut) >= _NEARLY_ALL * _measure(whole)))
-        same = rows[near[~shapely.relate_pattern(whole[near], mask[near], "T********")]]
-        verdicts[same], pieces[same] = Verdict.KEPT, None
-
-
-def _measure(shapes: Shapes) -> Array:
-    return np.asarray(shapely.area(shapes) + shapely.length(shapes))
