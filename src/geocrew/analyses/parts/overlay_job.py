@@ -19,7 +19,6 @@ from geocrew.analyses.parts.overlay_result import (
     unfit_for_view,
 )
 from geocrew.analyses.parts.overlay_rows import Rows, read_rows
-from geocrew.analyses.parts.overlay_sql import straight_shape
 from geocrew.analyses.parts.overlay_workshop import Workshop
 from geocrew.analysis import Context, Product, VectorParams, step_of
 from geocrew.datasets.compose import Expression
@@ -76,7 +75,7 @@ def cut_by_dataset(
         prepared = prepare_mask(context, mask, params.on_invalid, show)
 
     def item(features: Features) -> Expression:
-        return view_mask(mask, prepared.features, straight_shape(features))
+        return view_mask(mask, prepared.features, features)
 
     blade = Blade(prepared.mask, item, prepared.counts, prepared.copied.failed)
     product = cut(operation, params, context, source, blade, name)

@@ -1,11 +1,13 @@
 """One row's overlay in this process, with a ladder for shapes that GEOS stumbles over."""
 
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import shapely
 
 Operation = Literal["clip", "erase"]
+_SINGLE = (0, 1, 3)  # shapely's type ids of Point, LineString and Polygon
 
 
 class Verdict:
@@ -75,9 +77,18 @@ def _overlay(operation: Operation, shape: Any, mask: Any, grid: float | None) ->
     return Outcome(Verdict.CUT, parts[0] if len(parts) == 1 else collect(parts), 0)
 
 
+def _parts(shape: Any) -> Iterator[Any]:
+    """Yield the points, lines and polygons of a shape."""
+    if shapely.get_type_id(shape) in _SINGLE:
+        yield shape
+        return
+    for part in shapely.get_parts(shape):
+        yield from _parts(part)
+
+
 def _overlay_collection(operation: Operation, shape: Any, mask: Any) -> Outcome:
-    """Cut the members of a collection each by itself, which is all that GEOS takes."""
-    members = shapely.get_parts(shape)
+    """Cut the parts of a collection's members each by itself: GEOS takes no collections."""
+    members = list(_parts(shape))
     outcomes = [overlay_one(operation, each, mask) for each in members]
     verdicts = np.array([each.verdict for each in outcomes])
     rung = max((each.rung for each in outcomes), default=0)

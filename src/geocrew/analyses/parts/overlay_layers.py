@@ -8,7 +8,7 @@ import numpy as np
 
 from geocrew.analyses.parts.overlay_copy import Copied, copy_polygons
 from geocrew.analyses.parts.overlay_mask import FARTHEST, DatasetMask
-from geocrew.analyses.parts.overlay_sql import union_near
+from geocrew.analyses.parts.overlay_sql import straight_shape, union_near
 from geocrew.analysis import Context
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, OnInvalid, prepare
@@ -92,11 +92,12 @@ def prepare_mask(
     return Blade(polygons, features, copied, empty)
 
 
-def view_mask(mask: MaskLayer, prepared: Features, shape: Expression) -> Expression:
-    """Return the FROM item `mask` of a view, which reads the original table."""
+def view_mask(mask: MaskLayer, prepared: Features, cut: Features) -> Expression:
+    """Return the FROM item `mask` of a view of the features `cut`, which reads the original table."""
     features = prepared.for_view(mask.layer)
     aligned = mask.alignment.shape(features.geometry.straight(features.shape("m")))
-    return union_near(features, aligned, shape)
+    mixed = cut.geometry.dimension is None
+    return union_near(features, aligned, straight_shape(cut), mixed=mixed)
 
 
 def _count_rows(connection: Connection, features: Features) -> tuple[int, int]:

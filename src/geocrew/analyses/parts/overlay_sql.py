@@ -23,6 +23,12 @@ _PIECE_OF_MIXED: LiteralString = (
     " 'GEOMETRYCOLLECTION EMPTY') END"
     " FROM (SELECT path, geom, {member} AS piece FROM ST_Dump({shape}) AS d OFFSET 0) AS members) END"
 )
+# GEOS refuses some collections whose members overlap.
+_MEETS: LiteralString = (
+    "CASE WHEN GeometryType({shape}) = 'GEOMETRYCOLLECTION' THEN EXISTS ("
+    "SELECT FROM ST_Dump({shape}) AS member WHERE ST_Intersects({aligned}, member.geom))"
+    " ELSE ST_Intersects({aligned}, {shape}) END"
+)
 # A member that is covered leaves nothing; of a whole row _REMAINS says so.
 _PIECE_OF_MEMBER: dict[Operation, LiteralString] = {
     "clip": "{piece}",
@@ -47,21 +53,25 @@ def one_polygon(geometry: str) -> Expression:
     )
 
 
-def union_near(features: Features, aligned: Expression, shape: Expression) -> Expression:
+def union_near(features: Features, aligned: Expression, shape: Expression, *, mixed: bool) -> Expression:
     """Return the FROM item `mask` of a view: the union of the polygons that meet the row, or NULL.
+
+    `mixed` says that some of the shapes that are cut may be collections.
 
     `whole` says that one of them covers the row: of their union the corners are rounded where edges
     cross, so that it may not quite do so.
     """
+    meets = _MEETS if mixed else "ST_Intersects({aligned}, {shape})"
     return compose(
         "CROSS JOIN LATERAL (SELECT ST_Union(ST_Force2D({aligned})) AS geom,"
         " bool_or(CASE WHEN GeometryType({shape}) <> 'GEOMETRYCOLLECTION'"
         " THEN ST_Covers({aligned}, {shape}) END) AS whole FROM {rows}"
-        " WHERE {kept} AND {aligned} && {shape} AND ST_Intersects({aligned}, {shape}) OFFSET 0) AS mask",
+        " WHERE {kept} AND {aligned} && {shape} AND {meets} OFFSET 0) AS mask",
         aligned=aligned,
         rows=features.rows("m"),
         kept=features.kept("m"),
         shape=shape,
+        meets=compose(meets, aligned=aligned, shape=shape),
     )
 
 
