@@ -24,6 +24,7 @@ _LISTED = 1000
 # The share of finding invalid shapes where they are mended besides: most shapes are valid.
 _FOUND = 0.9
 _COLLECTION = 7  # shapely's type id of GeometryCollection
+_SINGLE = (0, 1, 3)  # those of Point, LineString and Polygon
 
 
 def refuse_invalid(connection: Connection, layer: Layer, show: Show) -> None:
@@ -124,6 +125,7 @@ def _mend_members(shape: Any) -> Any:
 
 
 def _of_own_dimension(shape: Any) -> Any:
+    """Mend a shape that is no collection; one of one part is a Multi* if it came as one, as in PostGIS."""
     valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     dimension = shapely.get_dimensions(shape)
     parts = [
@@ -133,6 +135,8 @@ def _of_own_dimension(shape: Any) -> Any:
     ]
     if not parts:
         return None
+    if len(parts) == 1 and shapely.get_type_id(shape) in _SINGLE:
+        return parts[0]
     return (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension](parts)
 
 

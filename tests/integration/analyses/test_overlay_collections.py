@@ -47,6 +47,24 @@ def test_collections_whose_members_overlap(connection: Connection, operation: An
     assert_right(assert_views_agree(connection, operation, dataset, mask), 1)
 
 
+@BOTH
+def test_pieces_of_mixtures_have_one_type(connection: Connection, operation: Any) -> None:
+    """What remains of a shape is single where it is one part, beside points and lines on an edge too."""
+    shapes = [
+        "POLYGON((0 0, 0 4, 1 4, 1 1, 2 1, 2 2, 3 2, 3 0, 0 0))",
+        "LINESTRING(1 0, 1 3, 2 2, 3 2)",
+        "MULTIPOINT(1 1, 9 9)",
+        "GEOMETRYCOLLECTION(MULTIPOINT(0 1, 1 3, 9 9), LINESTRING(1 0, 1 3, 2 2, 3 2), POINT(7 1))",
+        "GEOMETRYCOLLECTION(GEOMETRYCOLLECTION(MULTILINESTRING((0 0, 0 3), (3 2, 4 2))), POINT(1 3))",
+    ]
+    rows = [(key, 0.0, wkt) for key, wkt in enumerate(shapes)]
+    dataset = add_table(connection, rows, table="features")
+    mask = add(connection, [shapely.box(-1, 2, 5, 5)], "masks")
+    static = assert_views_agree(connection, operation, dataset, mask)
+    assert_right(static, len(shapes))
+    assert kinds_of(static)[0] == "POLYGON"
+
+
 def test_points_of_a_collection_on_a_border_are_covered(connection: Connection) -> None:
     """Each point of a collection is a shape of its own, as one in a row of its own is."""
     wkt = "GEOMETRYCOLLECTION(MULTIPOINT(0 0, 2 2), POINT(8 8))"
@@ -55,3 +73,17 @@ def test_points_of_a_collection_on_a_border_are_covered(connection: Connection) 
     static = assert_views_agree(connection, erase, dataset, mask)
     expected = shapely.from_wkt("GEOMETRYCOLLECTION(POINT(0 0), POINT(8 8))")
     assert shapes_of(static)[1] == shapely.set_srid(expected, 27700)
+
+
+@BOTH
+def test_mended_shapes_have_one_type(connection: Connection, operation: Any) -> None:
+    """A polygon of which mending leaves one part is none of several, one of several stays so."""
+    loop = "((0 0, 2 2, 2 4, 0 4, 0 3, 1 4, 1 4, 0 3, 0 0))"
+    overlapping = "(((0 0, 2 0, 2 2, 0 2, 0 0)), ((1 1, 3 1, 3 3, 1 3, 1 1)))"
+    rows = [(1, 0.0, "POLYGON" + loop), (2, 0.0, "MULTIPOLYGON" + overlapping), (3, 0.0, "POINT(1 1)")]
+    dataset = add_table(connection, rows, table="features")
+    # It meets the shapes' boxes, and so has them looked at, but holds or spares their interiors.
+    box = shapely.box(-1, -1, 9, 9)
+    mask = add(connection, [box if operation is not erase else shapely.box(-1, 3.5, -0.5, 9)], "masks")
+    static = assert_views_agree(connection, operation, dataset, mask)
+    assert kinds_of(static) == {1: "POLYGON", 2: "MULTIPOLYGON", 3: "POINT"}

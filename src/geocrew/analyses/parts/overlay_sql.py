@@ -23,6 +23,11 @@ _PIECE_OF_MIXED: LiteralString = (
     " 'GEOMETRYCOLLECTION EMPTY') END"
     " FROM (SELECT path, geom, {member} AS piece FROM ST_Dump({shape}) AS d OFFSET 0) AS members) END"
 )
+# A shape of one part is no Multi* beside others of its own kind: ST_CollectionExtract makes one of it.
+_PIECE_OF_ONE: LiteralString = (
+    "(SELECT CASE WHEN ST_NumGeometries(cut.geom) = 1 THEN ST_GeometryN(cut.geom, 1) ELSE cut.geom END"
+    " FROM (SELECT {piece} AS geom OFFSET 0) AS cut)"
+)
 # GEOS refuses some collections whose members overlap.
 _MEETS: LiteralString = (
     "CASE WHEN GeometryType({shape}) = 'GEOMETRYCOLLECTION' THEN EXISTS ("
@@ -82,7 +87,8 @@ def view_piece(operation: Operation, mask: Expression, shape: Expression, *, mix
     """
     piece = compose(_PIECE[operation], shape=shape)
     if mixed:
-        member = compose(_PIECE[operation], shape=compose("d.geom"))
+        piece = compose(_PIECE_OF_ONE, piece=piece)
+        member = compose(_PIECE_OF_ONE, piece=compose(_PIECE[operation], shape=compose("d.geom")))
         member = compose(_PIECE_OF_MEMBER[operation], piece=member)
         piece = compose(_PIECE_OF_MIXED, shape=shape, piece=piece, member=member)
     return compose(
