@@ -94,6 +94,15 @@ def mend(
     return len(mended), sum(shape is None for _, _, shape in mended)
 
 
+def count_invalid(connection: Connection, layer: Layer) -> int:
+    """Count the rows whose shapes are not valid."""
+    query = sql.SQL("SELECT count(*) FROM {relation} AS s WHERE NOT ST_IsValid({shape})").format(
+        relation=layer.relation, shape=layer.shape("s")
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _mended(wkb: bytes, geometry: OutputGeometry) -> str | None:
     """Return a valid shape as hexadecimal EWKB of the output's type, None where nothing is left."""
     whole = mend_shape(wkb)
@@ -125,7 +134,7 @@ def _mend_members(shape: Any) -> Any:
 
 
 def _of_own_dimension(shape: Any) -> Any:
-    """Mend a shape that is no collection; one of one part is a Multi* if it came as one, as in PostGIS."""
+    """Mend a shape that is no collection; one of a single part is a Multi* if it came as one."""
     valid = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     dimension = shapely.get_dimensions(shape)
     parts = [

@@ -87,3 +87,14 @@ def test_mended_shapes_have_one_type(connection: Connection, operation: Any) -> 
     mask = add(connection, [box if operation is not erase else shapely.box(-1, 3.5, -0.5, 9)], "masks")
     static = assert_views_agree(connection, operation, dataset, mask)
     assert kinds_of(static) == {1: "POLYGON", 2: "MULTIPOLYGON", 3: "POINT"}
+
+
+@BOTH
+def test_a_view_mends_what_its_box_alone_has_decided(connection: Connection, operation: Any) -> None:
+    """Shapes far outside or deep inside are not looked at in a table; the view reads all of them."""
+    overlapping = "MULTIPOLYGON(((4 1, 4 2, 2 4, 4 1)), ((3 3, 4 3, 4 0, 3 0, 3 3)))"
+    rows = [(1, 0.0, overlapping), (2, 0.0, "POLYGON((3 3, 3 12, 12 12, 12 3, 3 3))")]
+    dataset = add_table(connection, rows, table="features")
+    board = "((1 3, 4 3, 4 4, 1 4, 1 3)), ((2 3, 3 3, 3 4, 2 4, 2 3)), ((1 0, 4 0, 4 3, 1 3, 1 0))"
+    mask = add_table(connection, [(1, 0.0, f"MULTIPOLYGON({board})")], table="masks")
+    assert_right(assert_views_agree(connection, operation, dataset, mask), 2)

@@ -23,7 +23,7 @@ from geocrew.analyses.parts.overlay_workshop import Workshop
 from geocrew.analysis import Context, Product, VectorParams, step_of
 from geocrew.datasets.compose import Expression
 from geocrew.datasets.features import Features, OnInvalid, take_rows
-from geocrew.datasets.invalid import refuse_invalid
+from geocrew.datasets.invalid import count_invalid, refuse_invalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.steady import steady, watched
 from geocrew.errors import UserError
@@ -139,7 +139,9 @@ def _cut_shapes(
             raise features.changed()
         summary = workshop.summarise()
     else:
-        view = known.for_view(source.layer)
+        # A view may have to mend shapes that their box alone has decided here.
+        invalid = count_invalid(connection, features.layer)
+        view = replace(known, invalid=invalid).for_view(source.layer)
         _check_cuts(view, params, overlaid)
         staged, summary = build_view(operation, context, view, blade.item(view), params.output_mode)
         features.check_unchanged(connection)
