@@ -87,3 +87,17 @@ def test_shapes_that_touch_on_the_antimeridian(connection: Connection, mode: str
     assert run.column("target_id") == [1, 2, 3]
     assert run.column("distance") == [0.0, 0.0, pytest.approx(110_900, rel=1e-3)]
     assert run.counts["n_touching"] == 2
+
+
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+def test_lines_without_a_length_are_null(connection: Connection, mode: str) -> None:
+    """A point on the straight edge of the map is metres from the geodesic between the edge's ends."""
+    source = add_table(connection, [(1, 0.0, "POINT(5 51)"), (2, 0.0, "POINT(5 52)")], srid=4326)
+    edge = [(1, 0.0, "LINESTRING(4 51, 6 51)")]
+    target = add_table(connection, edge, table="two", srid=4326)
+    params = {"source_dataset_id": source, "target_dataset_id": target, "output_mode": mode}
+    run = run_analysis(connection, "nearest", params | {"geometry": "line"})
+    assert run.column("distance") == [pytest.approx(474, abs=1), pytest.approx(110_790, abs=10)]
+    query = sql.SQL("SELECT ST_AsText(geom), ST_IsValid(geom) FROM {} ORDER BY id").format(run.relation)
+    found = connection.execute(query).fetchall()
+    assert found == [(None, None), ("MULTILINESTRING((5 52,5 51))", True)]

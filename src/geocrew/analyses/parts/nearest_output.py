@@ -82,14 +82,18 @@ def pair_results(
 
 
 def _line(source: Side, target: Side, geographic: bool) -> Expression:
-    """Return the shortest connection; NULL where two touch, for a line of no length is not valid."""
+    """Return the shortest connection; NULL where it has no length, for such a line is not valid.
+
+    So it is where two touch, also where they do on the map alone, and not along the geodesic.
+    """
     line = compose(
         _GEOGRAPHIC_LINE if geographic else _PLANAR_LINE,
         source=compose("ST_Force2D({shape})", shape=source.shape("s")),
         target=compose("ST_Force2D({shape})", shape=target.shape("t")),
     )
     return compose(
-        "(CASE WHEN r.distance > 0 THEN ST_Multi({line}) END)::geometry(MultiLineString, {srid})",
+        "(CASE WHEN r.distance > 0 THEN (SELECT CASE WHEN ST_IsValid(made.line) THEN made.line END"
+        " FROM (SELECT ST_Multi({line}) AS line OFFSET 0) AS made) END)::geometry(MultiLineString, {srid})",
         line=line,
         srid=source.features.layer.srid,
     )
