@@ -100,7 +100,7 @@ def _run(params: Params, context: Context, layer: Layer, field: DataField, rule:
     features = features.known(placed=bool(rows.placed.all()))
     check_values(rule, rows, params.values_named, "hot spots")
     show = step_of(context, "finding neighbours", 0.2, 0.3)
-    rule = fit_rule(rule, connection, features, rows, show)
+    rule = fit_rule(rule, connection, features, rows, show, params.output_mode)
     scores = _compute(params, rule, rows, context)
     if params.output_mode == "static":
         staged = _build_static(context, features, rows, scores, params.correction)

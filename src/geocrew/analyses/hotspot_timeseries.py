@@ -135,7 +135,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     outside = len(found.row) - len(rows.row)
     dropped = name_outside(connection, features, timing, labels) if outside else []
     show = step_of(context, "finding neighbours", 0.25, 0.3)
-    rule = fit_rule(subject.rule, connection, features, rows, show)
+    rule = fit_rule(subject.rule, connection, features, rows, show, params.output_mode)
     scores = score_periods(
         rule,
         rows,

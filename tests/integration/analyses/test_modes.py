@@ -210,3 +210,57 @@ def test_values_farther_apart_than_a_number_can_be(
         params = {"dataset_id": add_table(connection, rows), "value_field": "value"}
         with pytest.raises(UserError, match=r"reaches from -1.*e\+308 to 1.*e\+308, too far for float8"):
             run_analysis(connection, OUTLIER, params | {"method": method, "output_mode": mode})
+
+
+KNN = {"neighbor_type": "knn", "k_neighbors": 2}
+
+
+@pytest.mark.parametrize("mode", ["view", "materialized_view"])
+@pytest.mark.parametrize(
+    ("srid", "places", "rule"),
+    [
+        (27700, [(1e100, 0), (1.1e100, 0), (1.2e100, 0), (1.3e100, 0)], KNN),
+        (27700, [(1e100, 0), (1.1e100, 0), (1.2e100, 0), (1.3e100, 0)], {"distance": 1.5e99}),
+        (27700, [(1.7e308, 0), (-1.7e308, 0), (0, 0), (1, 0)], KNN),
+        (4326, [(540, 1), (0, 1), (180, 1), (179, 1)], KNN),
+        (4326, [(350, 1), (-350, 1), (10, 1), (-10, 1)], {"distance": 600_000}),
+    ],
+)
+@pytest.mark.parametrize("job_type", [HOTSPOT, OUTLIER, "hotspot_timeseries"])
+def test_places_too_far_apart_for_a_view(
+    connection: Connection,
+    job_type: str,
+    srid: int,
+    places: list[tuple[float, float]],
+    rule: dict[str, Any],
+    mode: str,
+) -> None:
+    """A view found fewer neighbours there than a table does, without a word."""
+    rows = [(key, float(key * key % 7), f"POINT({x} {y})") for key, (x, y) in enumerate(places)]
+    dataset_id = add_table(connection, rows, srid=srid)
+    more: dict[str, dict[str, Any]] = {
+        HOTSPOT: {},
+        OUTLIER: {"method": "local_moran"},
+        "hotspot_timeseries": {"time_field": "srid", "time_periods": ["1"]},
+    }
+    if job_type == "hotspot_timeseries":
+        connection.execute("ALTER TABLE places ADD srid text DEFAULT '1'")
+    params = {"dataset_id": dataset_id, "value_field": "value"} | rule | more[job_type]
+    assert len(run_analysis(connection, job_type, params).rows()) == 4
+    with pytest.raises(UserError, match=rf'dataset {dataset_id} has .*"static".*"{mode}"'):
+        run_analysis(connection, job_type, params | {"output_mode": mode})
+
+
+@pytest.mark.parametrize(
+    ("srid", "places", "rule"),
+    [
+        (27700, [(1e308, 0), (0, 0), (1, 0), (2, 1)], {"distance": 1.5}),
+        (4326, [(-180, 1), (180, 1), (359.5, 1), (1, 1)], KNN),
+    ],
+)
+def test_places_far_apart_that_a_view_takes(
+    connection: Connection, srid: int, places: list[tuple[float, float]], rule: dict[str, Any]
+) -> None:
+    rows = [(key, float(key * key % 7), f"POINT({x} {y})") for key, (x, y) in enumerate(places)]
+    params = {"dataset_id": add_table(connection, rows, srid=srid), "value_field": "value"}
+    assert_modes_agree(connection, HOTSPOT, params | rule)

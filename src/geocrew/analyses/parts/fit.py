@@ -11,6 +11,7 @@ from geocrew.analyses.parts.contiguity import Contiguity, Polygons, check_polygo
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.rows import Rows
 from geocrew.datasets.arrays import Array, number_addresses
+from geocrew.datasets.build import OutputMode
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.steady import steady
@@ -22,16 +23,32 @@ from geocrew.kernels.pace import OnProgress
 from geocrew.kernels.reach import geodesic_reach, planar_reach
 
 POLE = 90.0 + 1e-9  # what rounding makes of it
+# PostGIS measures distances below the largest float4; a view's boxes find what is a turn further.
+_FARTHEST = float(np.finfo(np.float32).max)
+_TURN_AND_A_HALF = 540.0
 
 
 def fit_rule(
-    rule: Rule, connection: Connection, features: Features, rows: Rows, show: OnProgress
+    rule: Rule,
+    connection: Connection,
+    features: Features,
+    rows: Rows,
+    show: OnProgress,
+    output_mode: OutputMode,
 ) -> Rule:
     """Return `rule` with the reach that `auto` stands for, or with the polygons of all rows.
 
     Only for contiguity do shapes travel, of which `show` hears the share. Raises UserError where there
-    are no polygons, or no two places, or places in degrees that are beyond a pole.
+    are no polygons, or no two places, or places in degrees that are beyond a pole, or for a view places
+    that are too far apart for it.
     """
+    fitted = _fit(rule, connection, features, rows, show)
+    if output_mode != "static" and rule.contiguity is None:
+        _check_extent(fitted, features, rows, output_mode)
+    return fitted
+
+
+def _fit(rule: Rule, connection: Connection, features: Features, rows: Rows, show: OnProgress) -> Rule:
     if rule.geographic:
         _check_degrees(features, rows)
     if rule.contiguity is not None:
@@ -63,6 +80,26 @@ def _check_degrees(features: Features, rows: Rows) -> None:
             f"{features.layer.described} is in degrees (EPSG:{features.layer.srid}), but {beyond.size}"
             f" of its features have a latitude beyond 90, the farthest {farthest:g}; give the data the"
             " SRID that their coordinates are in, or mend these"
+        )
+
+
+def _check_extent(rule: Rule, features: Features, rows: Rows, output_mode: OutputMode) -> None:
+    """Raise UserError where a view would not find neighbours that a table finds."""
+    places = rows.places()
+    if not places.x.size:
+        return
+    # Halved, for the difference of two floats may be none.
+    half_width, half_height = float(np.ptp(places.x / 2)), float(np.ptp(places.y / 2))
+    if rule.geographic:
+        wrong = half_width >= _TURN_AND_A_HALF / 2
+        why = "longitudes one and a half turns apart or more, where a view finds no neighbours"
+    else:
+        wrong = (max(half_width, half_height) if rule.reach is None else rule.reach) >= _FARTHEST / 2
+        why = f"places or a reach of {_FARTHEST / 2:.2g} or more, where PostGIS measures no distances"
+    if wrong:
+        raise UserError(
+            f'{features.layer.described} has {why}; choose output_mode "static" in place of'
+            f' "{output_mode}", or mend the coordinates'
         )
 
 

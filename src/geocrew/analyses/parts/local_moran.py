@@ -99,7 +99,7 @@ def build_local_moran(
     features = features.known(placed=bool(rows.placed.all()))
     check_values(rule, rows, where, "local Moran statistics")
     show = step_of(context, "finding neighbours", 0.2, 0.3)
-    rule = fit_rule(rule, connection, features, rows, show)
+    rule = fit_rule(rule, connection, features, rows, show, output_mode)
     found = _compute(rule, rows, where, step_of(context, "summing over neighbours", 0.3, WRITING))
     if output_mode == "static":
         staged = _build_static(context, features, rows, found)
