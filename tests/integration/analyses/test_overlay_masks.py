@@ -13,6 +13,7 @@ from tests.integration.analyses.overlay_cases import (
     assert_right,
     blobs,
     clip,
+    erase,
     points,
     shapes_of,
     wkb_of,
@@ -267,3 +268,20 @@ def test_rows_far_out_of_range_are_rows_like_others(connection: Connection, oper
     run = operation(connection, dataset, mask)
     assert_right(run, 4)
     assert run.counts["rows_out"] == (0 if operation is clip else 4)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_balance_holds_where_rounding_decides(connection: Connection, mode: str) -> None:
+    """A line on the edge of one polygon, whose union with others is rounded: two GEOS, two answers."""
+    line = [(3, 3), (0, 0), (2, 2)]
+    masks = [
+        [(0, 2), (3, 2), (2, 0), (1, 0)],
+        [(2, 2), (0, 3), (0, 0)],
+        [(3, 1), (3, 2), (0, 2)],
+        [(1, 2), (3, 2), (3, 3), (1, 3)],
+        [(3, 2), (1, 1), (0, 1)],
+        [(2, 0), (3, 2), (3, 3)],
+    ]
+    blades = [shapely.Polygon(np.array(each) * 1e-7) for each in masks]
+    dataset = add(connection, [shapely.LineString(np.array(line) * 1e-7)], "features")
+    assert_right(erase(connection, dataset, add(connection, blades, "masks"), output_mode=mode), 1)

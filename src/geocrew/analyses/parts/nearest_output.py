@@ -93,7 +93,8 @@ def _line(source: Side, target: Side, geographic: bool) -> Expression:
     )
     return compose(
         "(CASE WHEN r.distance > 0 THEN (SELECT CASE WHEN ST_IsValid(made.line) THEN made.line END"
-        " FROM (SELECT ST_Multi({line}) AS line OFFSET 0) AS made) END)::geometry(MultiLineString, {srid})",
+        " FROM (SELECT ST_Multi({line}) AS line OFFSET 0) AS made) END)"
+        "::geometry(MultiLineString, {srid})",
         line=line,
         srid=source.features.layer.srid,
     )

@@ -12,6 +12,8 @@ from geocrew.analyses.parts.overlay_rows import Rows, is_hollow
 from geocrew.analyses.parts.overlay_workshop import addresses, fetching
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
+from geocrew.datasets.pairing import Side
+from geocrew.datasets.srids import Alignment
 from geocrew.db import Connection
 
 _LISTED = 1000
@@ -86,6 +88,56 @@ def balance_points(
         "dropped_empty": points.empty,
         "dropped_lower_dimension": 0,
         "failed": 0,
+        "dropped": dropped,
+    }
+
+
+def balance_view(
+    operation: Operation,
+    connection: Connection,
+    features: Features,
+    view: Expression,
+    rows_out: int,
+    counts: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the `counts` of the shapes as they are in a `view` of `rows_out` rows.
+
+    PostGIS's GEOS is another than this process's: where only the union of several polygons covers or
+    touches a row, whose corners are rounded, one of them may leave a sliver and the other nothing.
+    """
+    more = rows_out - counts["rows_out"]
+    if not more:
+        return counts
+    side = Side(features, Alignment(None, 0.0))
+    query = compose(
+        "SELECT {id} FROM {rows} {numbers}"
+        " WHERE NOT EXISTS (SELECT FROM {view} AS v WHERE v.source_id = {id})"
+        " ORDER BY {name} LIMIT {listed}",
+        id=side.identity("s"),
+        rows=features.rows("s"),
+        numbers=side.identity_join("s"),
+        view=view,
+        name=_name(features),
+        listed=_LISTED,
+    )
+    place = _ORDER.index(Verdict.OUTSIDE)
+    found = [(name, place) for (name,) in connection.execute(query).fetchall()]
+    reasons = {each["id"]: each["reason"] for each in counts["dropped"]}
+    named = _with_reasons(operation, found)
+    dropped = [{**each, "reason": reasons.get(each["id"], each["reason"])} for each in named]
+    kinds = ["dropped_lower_dimension", "dropped_outside"]
+    first, second = kinds if operation == "clip" else kinds[::-1]
+    taken = min(more, counts[first]) if more > 0 else 0
+    rest = {first: counts[first] - taken, second: counts[second] + taken - more}
+    if more < 0:
+        rest = {"dropped_outside": counts["dropped_outside"] - more}
+    cut = max(0, counts["n_cut"] + more)
+    return {
+        **counts,
+        **rest,
+        "n_cut": cut,
+        "n_untouched": rows_out - cut,
+        "rows_out": rows_out,
         "dropped": dropped,
     }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from geocrew.analyses.parts.overlay import Overlaid, overlay
-from geocrew.analyses.parts.overlay_balance import balance_points, balance_shapes
+from geocrew.analyses.parts.overlay_balance import balance_points, balance_shapes, balance_view
 from geocrew.analyses.parts.overlay_ladder import Operation, Verdict
 from geocrew.analyses.parts.overlay_layers import MaskLayer, prepare_mask, view_mask
 from geocrew.analyses.parts.overlay_mask import Mask, enlarged
@@ -146,6 +146,9 @@ def _cut_shapes(
         staged, summary = build_view(operation, context, view, blade.item(view), params.output_mode)
         features.check_unchanged(connection)
     counts = balance_shapes(operation, connection, features, rows, overlaid)
+    if params.output_mode != "static" and summary is not None:
+        made = context.staging.relation("out")
+        counts = balance_view(operation, connection, view, made, summary.row_count, counts)
     said = {"notes": say(known, params.output_mode)}
     return Product(staged=staged, name="", counts=counts | said, summary=summary)
 
