@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from geocrew.datasets import raster_cog, reference_systems, writers
 from geocrew.datasets.catalog import Dataset
+from geocrew.datasets.geometry import STRAIGHT
 from geocrew.datasets.reading import reading
 from geocrew.db import Connection
 from geocrew.errors import RefusedInput, UserError
@@ -84,7 +85,7 @@ def _write(connection: Connection, dataset: Dataset, target: Path, raster_dir: P
 
 def _shape(dataset: Dataset, suffix: str) -> str:
     flat = "ST_Force3DZ({c})" if _has_z(dataset) else "ST_Force2D({c})"
-    plain = f"ST_CurveToLine({flat})"
+    plain = STRAIGHT.replace("{shape}", flat)
     if suffix == ".geojson":
         plain = f"ST_Transform({plain}, 4326)"
     return f"ST_AsText({plain}, 17)" if suffix == ".csv" else f"ST_AsBinary({plain}, 'NDR')"

@@ -28,6 +28,12 @@ _SURFACES = {"POLYHEDRALSURFACE", "TIN", "TRIANGLE"}
 _CURVED = {"CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"}
 _MULTI: tuple[LiteralString, ...] = ("MultiPoint", "MultiLineString", "MultiPolygon")
 
+# ST_CurveToLine raises for an empty CurvePolygon: "need at least 1 ring".
+STRAIGHT: LiteralString = (
+    "CASE WHEN starts_with(GeometryType({shape}), 'CURVEPOLYGON') AND ST_IsEmpty({shape})"
+    " THEN ST_SetSRID('POLYGON EMPTY'::geometry, ST_SRID({shape})) ELSE ST_CurveToLine({shape}) END"
+)
+
 
 @dataclass(frozen=True)
 class OutputGeometry:
@@ -55,7 +61,9 @@ class OutputGeometry:
 
     def straight(self, shape: sql.Composable) -> sql.Composable:
         """Return `shape` without curves."""
-        return sql.SQL("ST_CurveToLine({})").format(shape) if self.linearises else shape
+        if not self.linearises:
+            return shape
+        return sql.SQL(STRAIGHT).format(shape=shape)
 
     def force(self, shape: sql.Composable) -> sql.Composable:
         """Return `shape`, of whatever type, as a value of this one."""

@@ -204,3 +204,18 @@ def test_what_cannot_be_written(tmp_path: Path, connection: Connection) -> None:
         export(connection, dataset, tmp_path / "x.geojson", tmp_path)
     with pytest.raises(UserError, match=r"cannot be written: .*No such file or directory"):
         export(connection, dataset, tmp_path / "nowhere" / "x.gpkg", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_empty_curve_is_an_empty_polygon(
+    suffix: str, tmp_path: Path, take: Take, connection: Connection
+) -> None:
+    """PostGIS cannot turn it into lines."""
+    connection.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, geom geometry(CurvePolygon, 27700));"
+        "INSERT INTO t VALUES (1, ST_GeomFromText('CURVEPOLYGON EMPTY', 27700)),"
+        " (2, ST_GeomFromText('CURVEPOLYGON(CIRCULARSTRING(0 0, 1 1, 2 0, 1 -1, 0 0))', 27700))"
+    )
+    path = tmp_path / f"x{suffix}"
+    assert export(connection, register(connection, "public", "t"), path, tmp_path) == 2
+    assert take(path).row_count == 2
