@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import shapely
 from psycopg import sql
 from tests.integration.analyses.layers import add_table
@@ -98,3 +99,19 @@ def test_a_view_mends_what_its_box_alone_has_decided(connection: Connection, ope
     board = "((1 3, 4 3, 4 4, 1 4, 1 3)), ((2 3, 3 3, 3 4, 2 4, 2 3)), ((1 0, 4 0, 4 3, 1 3, 1 0))"
     mask = add_table(connection, [(1, 0.0, f"MULTIPOLYGON({board})")], table="masks")
     assert_right(assert_views_agree(connection, operation, dataset, mask), 2)
+
+
+@BOTH
+@pytest.mark.parametrize("force", ["ST_Force3DM", "ST_Force4D"])
+def test_collections_with_m(connection: Connection, operation: Any, force: str) -> None:
+    """A collection with M goes by another name, and takes no members that lost theirs."""
+    members = ["POINT(1 1)", "LINESTRING(2 2, 8 2)", "POLYGON((3 3, 3 4, 7 4, 7 3, 3 3))"]
+    rows = [(1, 0.0, f"GEOMETRYCOLLECTION({', '.join(members)})"), (2, 0.0, "POINT(1 1)")]
+    dataset = add_table(connection, rows, table="features")
+    connection.execute("ALTER TABLE features ALTER geom TYPE geometry")
+    connection.execute(f"UPDATE features SET geom = {force}(geom)".encode())
+    mask = add(connection, [shapely.box(0, -1, 5, 20)], "masks")
+    run = assert_views_agree(connection, operation, dataset, mask)
+    assert_right(run, 2)
+    assert kinds_of(run)[1] == "GEOMETRYCOLLECTION"
+    assert "M values of the shapes are not kept" in run.counts["notes"]

@@ -46,8 +46,16 @@ _REMAINS: dict[Operation, LiteralString] = {
 
 
 def straight_shape(features: Features) -> Expression:
-    """Return the valid shape of row `s`, without curves: what is cut."""
-    return features.geometry.straight(features.shape("s"))
+    """Return the valid shape of row `s`, without curves and M: what is cut.
+
+    GeometryType calls a collection with M by another name, and no collection takes members with M beside
+    others that lost it when they were cut.
+    """
+    geometry = features.geometry
+    shape = geometry.straight(features.shape("s"))
+    if not geometry.drops_m:
+        return shape
+    return compose("ST_Force3DZ({shape})" if geometry.has_z else "ST_Force2D({shape})", shape=shape)
 
 
 def one_polygon(geometry: str) -> Expression:
