@@ -19,7 +19,7 @@ _FAMILIES = {
 }
 _SCAN = sql.SQL(
     "SELECT srid, kind, has_z, n, ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM ("
-    " SELECT ST_SRID({geom}) AS srid, GeometryType({geom}) AS kind,"
+    " SELECT ST_SRID({geom}) AS srid, rtrim(GeometryType({geom}), 'M') AS kind,"
     " ST_Zmflag({geom}) >= 2 AS has_z, count(*) AS n, {extent} AS e"
     " FROM {table} GROUP BY 1, 2, 3) AS groups"
 )

@@ -9,7 +9,7 @@ def extent(shape: sql.Composable) -> sql.Composed:
     One of those makes ST_Extent forget what it has seen, and no JSON, so no job's result, holds a NaN.
     """
     return sql.SQL(
-        "ST_Extent({0}) FILTER (WHERE GeometryType({0}) NOT IN ('POINT', 'MULTIPOINT')"
+        "ST_Extent({0}) FILTER (WHERE rtrim(GeometryType({0}), 'M') NOT IN ('POINT', 'MULTIPOINT')"
         " OR (ST_XMin({0}) > '-Infinity' AND ST_XMax({0}) < 'Infinity'"
         " AND ST_YMin({0}) > '-Infinity' AND ST_YMax({0}) < 'Infinity'))"
     ).format(shape)

@@ -224,3 +224,16 @@ def test_grads_are_refused(connection: Connection) -> None:
         with pytest.raises(RefusedInput, match=f"srid {srid} measures in grads"):
             reference_systems.check(connection, srid)
     assert all(reference_systems.check(connection, srid) for srid in set(units) - grads)
+
+
+@pytest.mark.parametrize("force", ["ST_Force2D", "ST_Force3DM", "ST_Force4D"])
+@pytest.mark.parametrize("multi", ["", "ST_Multi"])
+def test_shapes_with_m_are_described_like_others(connection: Connection, force: str, multi: str) -> None:
+    """GeometryType calls a point with M, but without Z, by a name of its own."""
+    shapes = ("ST_Point(1, 2)", "ST_Point('NaN', 4)", "ST_Point(5, 'Infinity')", "ST_Point(3, 7)")
+    rows = ", ".join(f"({multi}({force}({shape})))" for shape in shapes)
+    connection.execute(f"CREATE TABLE t AS SELECT geom FROM (VALUES {rows}) AS v(geom)".encode())
+    found = register(connection, "public", "t")
+    assert found.bbox == [1, 2, 3, 7]
+    kind = "MultiPoint" if multi else "Point"
+    assert found.geometry_type == kind + ("Z" if force == "ST_Force4D" else "")
