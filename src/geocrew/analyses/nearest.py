@@ -27,7 +27,7 @@ from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import prepare
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import ID, Results, select_rows
-from geocrew.datasets.pairing import Side, has_shape_index
+from geocrew.datasets.pairing import Side, has_gaps, has_shape_index
 from geocrew.datasets.progress import part_of
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
@@ -144,12 +144,12 @@ def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Sid
     connection = context.connection
     show = step_of(context, "checking shapes", 0.0, 0.05)
     features = prepare(connection, plan.source, context.staging, params.on_invalid, show)
-    source = Side(features, Alignment(None, 0.0))
+    source = Side(features, Alignment(None, 0.0), has_gaps(connection, features.layer))
     if plan.search.same:
         return source, source
     show = step_of(context, "checking shapes of the targets", 0.05, 0.1)
     others = prepare(connection, plan.target, context.staging, params.on_invalid, show, part="2")
-    return source, Side(others, plan.alignment)
+    return source, Side(others, plan.alignment, has_gaps(connection, others.layer))
 
 
 def _results(
