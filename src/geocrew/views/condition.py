@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -10,16 +9,19 @@ from psycopg import sql
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
 from geocrew.errors import InvalidParameters
+from geocrew.views.moments import (
+    COMPARISONS,
+    Moment,
+    compare,
+    during,
+    moment_field,
+    moment_literal,
+)
 from geocrew.views.places import is_place, place
 
 _LOGICAL: dict[str, LiteralString] = {"and": " AND ", "or": " OR "}
-_COMPARISONS: dict[str, LiteralString] = {
-    "=": "({0} = {1})",
-    "<>": "({0} <> {1})",
-    "<": "({0} < {1})",
-    "<=": "({0} <= {1})",
-    ">": "({0} > {1})",
-    ">=": "({0} >= {1})",
+_OPERATORS: dict[str, LiteralString] = {
+    **COMPARISONS,
     "like": "({0} LIKE {1})",
     "+": "({0} + {1})",
     "-": "({0} - {1})",
@@ -28,10 +30,8 @@ _COMPARISONS: dict[str, LiteralString] = {
     "%": "mod({0}, {1})",
     "div": "div({0}::numeric, {1}::numeric)",
     "^": "power({0}, {1})",
-    "t_after": "({0} > {1})",
-    "t_before": "({0} < {1})",
-    "t_equals": "({0} = {1})",
 }
+_TEMPORAL = {"t_after": ">", "t_before": "<", "t_equals": "="}
 _SPATIAL: dict[str, LiteralString] = {
     "s_intersects": "ST_Intersects({0}, {1})",
     "s_within": "ST_Within({0}, {1})",
@@ -72,9 +72,8 @@ class Condition:
                 return self._property(str(tree["property"]))
             if is_place(tree):
                 return place(tree, self._layer, self._system)
-            for kind in ("date", "timestamp"):
-                if kind in tree:
-                    return _moment(tree[kind])
+            if _is_moment(tree):
+                return moment_literal(tree).field
         if type(tree) in (bool, int, float, str):
             return sql.Literal(_plain(tree))
         raise InvalidParameters([f"where holds {str(tree)[:60]}, which is no part of a condition"])
@@ -88,27 +87,65 @@ class Condition:
             return sql.SQL("({})").format(sql.SQL(_LOGICAL[name]).join(parts))
         if name in self._rules:
             return self._rules[name](args)
-        template = _COMPARISONS.get(name) or _SPATIAL.get(name)
+        if name in COMPARISONS or name in _TEMPORAL:
+            one, other = _some(name, args, 2)
+            return self._compare(_TEMPORAL.get(name, name), one, other)
+        template = _OPERATORS.get(name) or _SPATIAL.get(name)
         if template is None:
-            known = sorted({*_LOGICAL, *self._rules, *_COMPARISONS, *_SPATIAL})
+            known = sorted({*_LOGICAL, *self._rules, *_OPERATORS, *_TEMPORAL, *_SPATIAL})
             near = difflib.get_close_matches(name, known, n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             problem = f'where uses "{name}", which views do not know{hint}; known: {", ".join(known)}'
             raise InvalidParameters([problem])
         return sql.SQL(template).format(*(self.translate(each) for each in _some(name, args, 2)))
 
+    def _compare(self, name: str, one: Any, other: Any) -> sql.Composable:
+        """Compare two operands; dates and times by their meaning, all else as PostgreSQL does."""
+        moments = self._moments(one, other)
+        if moments is not None:
+            return compare(name, *moments)
+        return sql.SQL(COMPARISONS[name]).format(self.translate(one), self.translate(other))
+
+    def _moments(self, *operands: Any) -> list[Moment] | None:
+        """Return operands that are all dates and times, or text beside a field of them; else None."""
+        found = [self._moment(each) for each in operands]
+        if any(each is not None and each.literal is None for each in found):
+            found = [
+                moment_literal(operand) if isinstance(operand, str) else each
+                for operand, each in zip(operands, found, strict=True)
+            ]
+        moments = [each for each in found if each is not None]
+        return moments if len(moments) == len(operands) else None
+
+    def _moment(self, operand: Any) -> Moment | None:
+        if not isinstance(operand, dict) or "op" in operand:
+            return None
+        if "property" in operand:
+            name = str(operand["property"])
+            if self._is_shape(name):
+                return None
+            field = find_field(self._layer, "where", name)
+            return moment_field(field, value_of(field))
+        return moment_literal(operand) if _is_moment(operand) else None
+
     def _not(self, args: list[Any]) -> sql.Composable:
         (arg,) = _some("not", args, 1)
         return sql.SQL("(NOT {})").format(self.translate(arg))
 
     def _between(self, args: list[Any]) -> sql.Composable:
-        value, low, high = (self.translate(each) for each in _some("between", args, 3))
-        return sql.SQL("({} BETWEEN {} AND {})").format(value, low, high)
+        value, low, high = _some("between", args, 3)
+        if self._moment(value) is not None:
+            return self._within(value, (low, ">="), (high, "<="))
+        parts = (self.translate(each) for each in (value, low, high))
+        return sql.SQL("({} BETWEEN {} AND {})").format(*parts)
 
     def _in(self, args: list[Any]) -> sql.Composable:
         value, choices = _some("in", args, 2)
         if not isinstance(choices, list) or not choices:
             raise InvalidParameters(['where: "in" takes a value and a list of at least one'])
+        if self._moment(value) is not None:
+            either = [self._compare("=", value, each) for each in choices]
+            return sql.SQL("({})").format(sql.SQL(" OR ").join(either))
         listed = sql.SQL(", ").join(self.translate(each) for each in choices)
         return sql.SQL("({} IN ({}))").format(self.translate(value), listed)
 
@@ -122,35 +159,32 @@ class Condition:
 
     def _during(self, args: list[Any]) -> sql.Composable:
         value, interval = _some("t_during", args, 2)
-        return self._within("t_during", value, interval, "({} > {})", "({} < {})")
+        start, end = _ends("t_during", value, interval)
+        moments = self._moments(value, *(each for each in (start, end) if each is not None))
+        if moments is not None and len(moments) > 1:
+            first = None if start is None else moments[1]
+            return during(moments[0], first, None if end is None else moments[-1])
+        return self._within(value, (start, ">"), (end, "<"))
 
     def _meets(self, args: list[Any]) -> sql.Composable:
         value, other = _some("t_intersects", args, 2)
         if isinstance(other, dict) and "interval" in other:
-            return self._within("t_intersects", value, other, "({} >= {})", "({} <= {})")
-        return sql.SQL("({} = {})").format(self.translate(value), self.translate(other))
+            start, end = _ends("t_intersects", value, other)
+            return self._within(value, (start, ">="), (end, "<="))
+        return self._compare("=", value, other)
 
-    def _within(
-        self, name: str, value: Any, interval: Any, after: LiteralString, before: LiteralString
-    ) -> sql.Composable:
-        """Compare with the ends of an interval; `..` is no end."""
-        ends = interval.get("interval") if isinstance(interval, dict) else None
-        if not isinstance(ends, list) or len(ends) != 2:
-            problem = f'where: "{name}" takes a field and an interval of two ends, of which ".." is open'
-            raise InvalidParameters([problem])
-        moment = self.translate(value)
-        parts = [
-            sql.SQL(template).format(moment, self._end(end))
-            for template, end in zip((after, before), ends, strict=True)
-            if end != _OPEN
-        ]
-        return sql.SQL(" AND ").join(parts) if parts else sql.SQL("({} IS NOT NULL)").format(moment)
+    def _within(self, value: Any, *ends: tuple[Any, str]) -> sql.Composable:
+        """Compare with those ends of an interval that are not open."""
+        parts = [self._compare(name, value, end) for end, name in ends if end is not None]
+        if not parts:
+            return sql.SQL("({} IS NOT NULL)").format(self.translate(value))
+        return sql.SQL("({})").format(sql.SQL(" AND ").join(parts))
 
-    def _end(self, end: Any) -> sql.Composable:
-        return _moment(end) if isinstance(end, str) else self.translate(end)
+    def _is_shape(self, name: str) -> bool:
+        return name in (self._layer.geometry_column, "geom", "geometry")
 
     def _property(self, name: str) -> sql.Composable:
-        if name in (self._layer.geometry_column, "geom", "geometry"):
+        if self._is_shape(name):
             return self._layer.shape("s")
         return value_of(find_field(self._layer, "where", name))
 
@@ -194,16 +228,22 @@ def _plain(value: float | str) -> float | str:
     return value
 
 
-def _moment(value: Any) -> sql.Composable:
-    """Return a date or time as a literal that takes the type of the field beside it.
+def _is_moment(tree: dict[str, Any]) -> bool:
+    return "date" in tree or "timestamp" in tree
 
-    In UTC where it names an offset: a field without a time zone would take the hour and drop the offset.
+
+def _ends(name: str, value: Any, interval: Any) -> tuple[Any, Any]:
+    """Return start and end of an interval, None for one that is open; text becomes a date or time.
+
+    Refuses an operation as its `value`: it is written twice, and nested forty times it would never end.
     """
-    try:
-        moment = (date if len(str(value)) == 10 else datetime).fromisoformat(str(value))
-        if isinstance(moment, datetime) and moment.tzinfo is not None:
-            moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        problem = f'where: "{value}" is no date (2020-01-31) or time (2020-01-31T12:00:00Z)'
-        raise InvalidParameters([problem]) from error
-    return sql.Literal(moment.isoformat())
+    ends = interval.get("interval") if isinstance(interval, dict) else None
+    operation = isinstance(value, dict) and "op" in value
+    if operation or not isinstance(ends, list) or len(ends) != 2:
+        problem = f'where: "{name}" takes a field and an interval of two ends, of which ".." is open'
+        raise InvalidParameters([problem])
+    start, end = (
+        None if each == _OPEN else {"timestamp": each} if isinstance(each, str) else each
+        for each in ends
+    )
+    return start, end
