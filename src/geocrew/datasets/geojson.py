@@ -3,6 +3,7 @@
 Longitude and latitude on WGS84. What is wrong is named by its place, e.g. `clip_geometry.coordinates.0`.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -25,6 +26,8 @@ MAX_POSITIONS = 2_000_000
 _MAX_PROBLEMS = 10
 # Longitudes of another turn are met in the wild; further out x and y are swapped or not degrees.
 _MAX_LONGITUDE, _MAX_LATITUDE = 360.0, 90.0
+# What could be flat is repaired to see, which at this size takes milliseconds.
+_MAX_REPAIRED = 10_000
 
 
 @dataclass
@@ -39,11 +42,13 @@ class _Problem(Exception):
 def check_clip_geometry(value: dict[str, Any]) -> dict[str, Any]:
     """Return `value`; raises ValidationError that names the place of each mistake, up to ten."""
     problems: list[_Problem] = []
-    positions = 0
+    positions, flat = 0, True
     try:
         for path, polygon in _polygons(value, ()):
             try:
-                positions += sum(len(ring) for ring in _rings(path, polygon))
+                rings = _rings(path, polygon)
+                positions += sum(map(len, rings))
+                flat = flat and _may_be_flat(rings)
             except _Problem as problem:
                 problems.append(problem)
             if positions > MAX_POSITIONS or len(problems) == _MAX_PROBLEMS:
@@ -53,6 +58,8 @@ def check_clip_geometry(value: dict[str, Any]) -> dict[str, Any]:
     if positions > MAX_POSITIONS:
         limit = f"must have at most {MAX_POSITIONS} positions; import it and give its dataset instead"
         problems.append(_Problem((), "more", limit))
+    if flat and not problems and positions <= _MAX_REPAIRED and not _areas(value):
+        problems.append(_Problem((), "flat rings", "must enclose an area"))
     if problems:
         raise ValidationError.from_exception_data("geometry", [_details(each) for each in problems])
     return value
@@ -64,10 +71,7 @@ def parse_clip_geometry(value: Mapping[str, Any], parameter: str = "clip_geometr
     Repairs and cuts, so a run calls it and no server of requests. Raises InvalidParameters that names
     `parameter` where nothing of it has an area.
     """
-    turned = [_polygon(_rings(path, polygon)) for path, polygon in _polygons(value, ())]
-    parts = [part for polygon in turned for part in _within_one_turn(polygon)]
-    whole = _valid(shapely.multipolygons(parts))
-    areas = [part for part in shapely.get_parts(whole) if shapely.get_dimensions(part) == 2]
+    areas = _areas(value)
     if not areas:
         raise InvalidParameters([f"{parameter} must enclose an area; all of its rings are flat"])
     return shapely.multipolygons(areas)
@@ -85,6 +89,26 @@ ClipGeometry = Annotated[
         }
     ),
 ]
+
+
+def _areas(value: Mapping[str, Any]) -> list[Any]:
+    """Return the valid polygons that checked GeoJSON comes to."""
+    turned = [_polygon(_rings(path, polygon)) for path, polygon in _polygons(value, ())]
+    parts = [part for polygon in turned for part in _within_one_turn(polygon)]
+    whole = _valid(shapely.multipolygons(parts))
+    return [part for part in shapely.get_parts(whole) if shapely.get_dimensions(part) == 2]
+
+
+def _may_be_flat(rings: list[Ring]) -> bool:
+    """Say whether a polygon could enclose nothing, by the signed areas of its rings (degrees²)."""
+    shell, *holes = (abs(_signed_area(ring)) for ring in rings)
+    width, height = np.ptp(rings[0], axis=0)
+    return shell - sum(holes) <= 1e-9 * float(width * height)
+
+
+def _signed_area(ring: Ring) -> float:
+    x, y = (ring - ring[0]).T
+    return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1])) / 2
 
 
 def _polygons(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -142,7 +166,9 @@ def _places(path: Path, positions: list[Any]) -> Ring:
         plain = {list, tuple} >= set(map(type, positions)) and min(map(len, positions)) >= 2
         if plain and {int, float} >= set(map(type, chain.from_iterable(positions))):
             places = np.array([(each[0], each[1]) for each in positions], np.float64)
-            if np.isfinite(places).all():
+            deep = max(map(len, positions)) > 2
+            heights = chain.from_iterable(each[2:] for each in positions) if deep else ()
+            if np.isfinite(places).all() and all(map(math.isfinite, heights)):
                 return places
     except OverflowError:  # an integer beyond float8
         pass
@@ -157,7 +183,7 @@ def _is_position(value: Any) -> bool:
         return False
     if not all(type(each) in (int, float) for each in value):
         return False
-    return all(-1.7976931348623157e308 <= each <= 1.7976931348623157e308 for each in value[:2])
+    return all(-1.7976931348623157e308 <= each <= 1.7976931348623157e308 for each in value)
 
 
 def _check_range(path: Path, places: Ring, positions: list[Any]) -> None:
@@ -193,8 +219,8 @@ def _polygon(rings: list[Ring]) -> Any:
 
 def _within_one_turn(polygon: Any) -> Iterator[Any]:
     """Yield the parts of a polygon between -180 and 180 degrees, those of other turns moved there."""
-    west, _, east, _ = shapely.bounds(polygon)
-    if west >= -180 and east <= 180:
+    longitudes = shapely.get_coordinates(polygon)[:, 0]  # of holes, too: their bounds are the shell's
+    if longitudes.min() >= -180 and longitudes.max() <= 180:
         yield polygon
         return
     polygon = _valid(polygon)

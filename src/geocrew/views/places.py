@@ -80,11 +80,16 @@ def _areas(value: Mapping[str, Any]) -> Any:
     try:
         check_clip_geometry(dict(value))
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, e['loc']))} {e['msg']}" for e in error.errors())
-        raise InvalidParameters(
-            [f"where holds a {value['type']} whose {each}" for each in problems]
-        ) from error
+        problems = [
+            f"where holds a {value['type']} {_which(each['loc'])} {each['msg']}"
+            for each in error.errors()
+        ]
+        raise InvalidParameters(problems) from error
     return parse_clip_geometry(value, "where")
+
+
+def _which(path: tuple[str | int, ...]) -> str:
+    return f"whose {'.'.join(map(str, path))}" if path else "that"
 
 
 def _near(shape: Any, system: pyproj.CRS) -> Any:

@@ -213,7 +213,7 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
         ),
         (
             {"where": "S_WITHIN(geom, POLYGON((0 0, 1 0, 2 0, 0 0)))"},
-            "where must enclose an area; all of its rings are flat",
+            "where holds a Polygon that must enclose an area",
         ),
         ({"where": "S_WITHIN(geom, POINT(500 100))"}, "it must be longitude (-360 to 360) and latitude"),
         ({"where": "name > 5"}, "where: operator does not exist: text > integer"),

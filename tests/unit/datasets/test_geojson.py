@@ -63,6 +63,9 @@ def test_every_kind_becomes_one_valid_multipolygon(value: dict[str, Any]) -> Non
         (polygon([[0, 0], [1, math.nan], [1, 1], [0, 0]]), "coordinates.0.1", "finite numbers", None),
         (polygon([[0, 0], [1, math.inf], [1, 1], [0, 0]]), "coordinates.0.1", "finite", [1, math.inf]),
         (polygon([[0, 0], [1, 10**400], [1, 1], [0, 0]]), "coordinates.0.1", "finite", [1, 10**400]),
+        (polygon([[0, 0], [1, 0, math.inf], [1, 1], [0, 0]]), "coordinates.0.1", "finite", None),
+        (polygon([[0, 0], [1, 0, 5], [1, 1, math.nan], [0, 0]]), "coordinates.0.2", "finite", None),
+        (polygon([[0, 0], [1, 0, 10**400], [1, 1], [0, 0]]), "coordinates.0.1", "finite", None),
         (polygon([[0, 0], [1, "2"], [1, 1], [0, 0]]), "coordinates.0.1", "position", [1, "2"]),
         (polygon([[0, 0], [1, True], [1, 1], [0, 0]]), "coordinates.0.1", "position", [1, True]),
         (polygon([[0, 0], [1, None], [1, 1], [0, 0]]), "coordinates.0.1", "position", [1, None]),
@@ -128,9 +131,31 @@ def test_size_and_depth_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         Model(clip_geometry={"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE]]})
 
 
-def test_a_shape_without_area_is_refused() -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        polygon([[0, 0], [1, 1], [2, 2], [0, 0]]),
+        polygon([[5, 5]] * 4),
+        polygon([[0, 0], [1, 0], [1, 1], [1, 0], [0, 0]]),
+        polygon([[0.1, 0.1], [0.2, 0.2], [0.3, 0.3], [0.1, 0.1]]),
+        polygon([[179, 0], [-179, 2], [-179, 2], [179, 0]]),
+        polygon(SQUARE, SQUARE),
+        {"type": "MultiPolygon", "coordinates": [[[[0, 0], [1, 0], [2, 0], [0, 0]]]] * 2},
+        feature(polygon([[0, 0], [0, 1], [0, 2], [0, 0]])),
+    ],
+)
+def test_a_shape_without_area_is_refused_when_submitted(value: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="clip_geometry\n  must enclose an area"):
+        Model(clip_geometry=value)
     with pytest.raises(InvalidParameters, match="clip_geometry must enclose an area"):
-        parsed(polygon([[0, 0], [1, 1], [2, 2], [0, 0]]))
+        parse_clip_geometry(value)
+
+
+def test_what_has_an_area_beside_what_has_none_is_taken() -> None:
+    flat = [[[0, 0], [1, 0], [2, 0], [0, 0]]]
+    value = {"type": "MultiPolygon", "coordinates": [flat, [SQUARE], flat]}
+    assert shapely.equals(parsed(value), shapely.box(0, 0, 1, 1))
+    assert parsed(polygon(box(0, 0, 1e-7, 1e-7))).area == pytest.approx(1e-14)
 
 
 def test_bow_ties_and_overlaps_are_mended_by_structure() -> None:
@@ -166,6 +191,13 @@ def test_holes_are_in_the_turn_of_their_shell() -> None:
     for lon, lat in [(-178.5, 1.5), (178.5, 1.5), (179.5, 4.5), (-179.5, 4.5)]:
         assert not shape.contains(shapely.Point(lon, lat))
     assert shape.contains(shapely.Point(-175, 1.5))
+
+
+@pytest.mark.parametrize("hole", [box(200, 1, 201, 2), box(170, 1, 171, 2), box(-355, 1, -354, 2)])
+def test_holes_outside_of_their_shell_are_within_one_turn(hole: Any) -> None:
+    shape = parsed(polygon(box(-179, 0, -170, 10), hole[::-1]))
+    west, _, east, _ = shape.bounds
+    assert -180 <= west < east <= 180
 
 
 def test_the_schema_says_that_it_is_a_shape() -> None:
