@@ -202,7 +202,7 @@ def _causes(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
 def _sentence(error: ErrorDetails, params: type[Params]) -> str:
     """Say what is wrong with one parameter: its name, its value, the choices."""
     name = ".".join(str(part) for part in error["loc"])
-    known = [each for each in params.model_fields if not each.startswith("output_")]
+    known = sorted(params.model_fields, key=lambda each: each.startswith("output_"))
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, list(params.model_fields), n=1)
         hint = f'; did you mean "{near[0]}"?' if near else ""

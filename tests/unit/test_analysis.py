@@ -12,7 +12,7 @@ from geocrew.analysis import Analysis, Context, Params, Product, VectorParams
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound
 
-KNOWN = "parameters: on_invalid, dataset_id, weight"
+KNOWN = "parameters: on_invalid, dataset_id, weight, output_name, output_dataset_id, output_mode"
 DOCS = Path(__file__).parents[2] / "docs" / "analyses"
 
 

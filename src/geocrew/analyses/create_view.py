@@ -58,7 +58,7 @@ class Params(analysis.Params):
 
 def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, Definition]:
     """Return the layer and what the view is to be; raises UserError for what no view may be."""
-    layer = open_layer(connection, params.source_dataset_id, user_id)
+    layer = open_layer(connection, params.source_dataset_id, user_id, "source_dataset_id")
     tables = ReadableTables(connection, user_id)
     if params.query is not None:
         return layer, guard_query(connection, params.query, tables)

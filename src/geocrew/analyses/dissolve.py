@@ -135,7 +135,7 @@ def check(
     params: Params, connection: Connection, user_id: int
 ) -> tuple[Layer, Grouping, list[Aggregate]]:
     """Return layer, grouping and aggregates; raises UserError where they are not fit."""
-    layer = open_layer(connection, params.source_dataset_id, user_id)
+    layer = open_layer(connection, params.source_dataset_id, user_id, "source_dataset_id")
     aggregates = find_aggregates(layer, params.aggregation_fields)
     first = any(each.function == "first" for each in aggregates)
     if first and params.output_mode != "static" and layer.rank("s") is None:

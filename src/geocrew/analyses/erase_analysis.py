@@ -28,7 +28,7 @@ class Params(VectorParams):
 
 def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, MaskLayer]:
     """Return both layers; raises UserError where they are not fit."""
-    layer = open_layer(connection, params.input_dataset_id, user_id)
+    layer = open_layer(connection, params.input_dataset_id, user_id, "input_dataset_id")
     mask = open_mask(connection, "erase_dataset_id", params.erase_dataset_id, user_id, layer)
     return layer, mask
 

@@ -81,8 +81,8 @@ class Plan:
 
 def check(params: Params, connection: Connection, user_id: int) -> Plan:
     """Return what is to be done; raises UserError for datasets that cannot be compared."""
-    source = open_layer(connection, params.source_dataset_id, user_id)
-    target = open_layer(connection, params.target_dataset_id, user_id)
+    source = open_layer(connection, params.source_dataset_id, user_id, "source_dataset_id")
+    target = open_layer(connection, params.target_dataset_id, user_id, "target_dataset_id")
     if params.output_mode != "static":
         for layer in (source, target):
             _check_names(layer)

@@ -25,6 +25,8 @@ from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, UserError
 from geocrew.kernels.raster_cells import Transform, move
 
+_RASTERS = "rasters"
+
 
 class Params(AnyParams):
     """Parameters of the raster clip."""
@@ -64,10 +66,12 @@ class Source:
 
 def check(params: Params, connection: Connection, user_id: int) -> Source:
     """Return the raster and its bands; raises UserError where they are not fit."""
-    dataset = catalog.get(connection, params.raster_dataset_id, user_id)
+    name = "raster_dataset_id"
+    dataset = catalog.given(connection, name, params.raster_dataset_id, user_id, _RASTERS, _is_raster)
     if dataset.kind != "raster" or dataset.raster is None:
-        found = f"raster_dataset_id {dataset.id} is a {dataset.kind.replace('_', ' ')}, not a raster"
-        raise InvalidParameters([f"{found}; {_name_rasters(connection, user_id)}"])
+        found = f"{name} {dataset.id} is a {dataset.kind.replace('_', ' ')}, not a raster"
+        choices = catalog.choices(connection, user_id, _RASTERS, _is_raster)
+        raise InvalidParameters([f"{found}; {choices}"])
     definition = reference_systems.definition(connection, dataset.srid or 0)
     if definition is None:
         raise UserError(
@@ -80,10 +84,8 @@ def check(params: Params, connection: Connection, user_id: int) -> Source:
     return Source(dataset, bands, definition)
 
 
-def _name_rasters(connection: Connection, user_id: int) -> str:
-    names = [f"{e.id} ({e.name})" for e in catalog.listed(connection, user_id) if e.kind == "raster"]
-    more = " …" if len(names) > 10 else ""
-    return f"rasters: {', '.join(names[:10])}{more}" if names else "there are no rasters yet"
+def _is_raster(dataset: Dataset) -> bool:
+    return dataset.kind == "raster"
 
 
 def _check_bands(params: Params, raster: dict[str, Any]) -> list[int]:

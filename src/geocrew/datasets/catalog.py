@@ -1,5 +1,6 @@
 """The catalog: one row a dataset, found by id or by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
@@ -15,6 +16,7 @@ Kind = Literal["reserved", "table", "view", "materialized_view", "raster"]
 OPERATOR = 1
 
 _SQL = "geocrew.datasets.sql"
+_LISTED, _LONGEST = 10, 40
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,33 @@ def get(connection: Connection, dataset_id: int, user_id: int = OPERATOR) -> Dat
     return found
 
 
+def given(
+    connection: Connection,
+    parameter: str,
+    dataset_id: int,
+    user_id: int,
+    called: str,
+    fits: Callable[[Dataset], bool],
+) -> Dataset:
+    """Return the dataset that a parameter names; raises NotFound that lists those that fit.
+
+    `called` is what these are, such as "rasters".
+    """
+    try:
+        return get(connection, dataset_id, user_id)
+    except NotFound as error:
+        raise NotFound(f"{parameter}: {error}; {choices(connection, user_id, called, fits)}") from error
+
+
+def choices(connection: Connection, user_id: int, called: str, fits: Callable[[Dataset], bool]) -> str:
+    """Name the newest datasets that fit and that `user_id` may read."""
+    fitting = [each for each in reversed(listed(connection, user_id)) if fits(each)]
+    if not fitting:
+        return f"there are no {called} yet"
+    named = ", ".join(f"{each.id} ({_shortened(each.name)})" for each in fitting[:_LISTED])
+    return f"{called}: {named}{', …' if len(fitting) > _LISTED else ''}"
+
+
 def find(connection: Connection, reference: str, user_id: int = OPERATOR) -> Dataset:
     """Return the dataset of an id or a name; raises NotFound, or UserError for a name used twice."""
     if reference.isascii() and reference.isdigit():
@@ -95,10 +124,11 @@ def check_output(connection: Connection, dataset_id: int | None, user_id: int) -
     """Raise NotFound or InvalidParameters where `user_id` cannot fill the given `output_dataset_id`."""
     if dataset_id is None:
         return
-    try:
-        dataset = get(connection, dataset_id, user_id)
-    except NotFound as error:
-        raise NotFound(f"output_dataset_id: {error}") from error
+
+    def fits(each: Dataset) -> bool:
+        return each.kind == "reserved" and each.user_id == user_id
+
+    dataset = given(connection, "output_dataset_id", dataset_id, user_id, "reserved datasets", fits)
     if dataset.kind != "reserved":
         kind = dataset.kind.replace("_", " ")
         raise InvalidParameters(
@@ -119,6 +149,10 @@ def may_read(dataset: Dataset, user_id: int) -> bool:
 def remove(connection: Connection, dataset_id: int) -> None:
     """Take the row out of the catalog; what it points to is the caller's business."""
     connection.execute(statement(_SQL, "remove"), {"id": dataset_id})
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _first(connection: Connection, name: str, values: dict[str, Any]) -> int:

@@ -13,6 +13,8 @@ from geocrew.datasets.relation import Relation, find_relation
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, UserError
 
+_FEATURES = "datasets of features"
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -96,11 +98,19 @@ class Layer:
         return replace(self, schema=schema, table=table, relation_kind="r")
 
 
-def open_layer(connection: Connection, dataset_id: int, user_id: int) -> Layer:
-    """Open a vector dataset; raises NotFound, or UserError for one that has no rows of features."""
-    dataset = catalog.get(connection, dataset_id, user_id)
+def open_layer(
+    connection: Connection, dataset_id: int, user_id: int, parameter: str = "dataset_id"
+) -> Layer:
+    """Open a vector dataset; raises NotFound, or UserError for one that has no rows of features.
+
+    `parameter` is what names it, for these messages.
+    """
+    dataset = catalog.given(connection, parameter, dataset_id, user_id, _FEATURES, _has_features)
     if dataset.schema_name is None or dataset.table_name is None or dataset.geometry_column is None:
-        raise UserError(f"dataset {dataset_id} is {_article(dataset.kind)}, not a dataset of features")
+        problem = (
+            f"{parameter}: dataset {dataset_id} is {_article(dataset.kind)}, not a dataset of features"
+        )
+        raise UserError(f"{problem}; {catalog.choices(connection, user_id, _FEATURES, _has_features)}")
     srid = dataset.srid or 0
     relation = find_relation(connection, dataset.schema_name, dataset.table_name)
     if relation is None:
@@ -141,6 +151,10 @@ def _fields(dataset: Dataset, columns: tuple[Field, ...]) -> list[Field]:
         property_field(name, cast(FieldType, field_type), dataset.properties_column)
         for name, field_type in dataset.properties_fields.items()
     ]
+
+
+def _has_features(dataset: Dataset) -> bool:
+    return dataset.table_name is not None and dataset.geometry_column is not None
 
 
 def _article(kind: str) -> str:

@@ -23,7 +23,9 @@ class Refreshed:
 
 def check_refreshable(connection: Connection, dataset_id: int, user_id: int) -> Dataset:
     """Return the dataset; raises NotFound, or UserError where it is no stored view of ours."""
-    dataset = catalog.get(connection, dataset_id, user_id)
+    dataset = catalog.given(
+        connection, "dataset_id", dataset_id, user_id, "stored views", _is_stored_view
+    )
     if dataset.kind != "materialized_view":
         raise UserError(
             f"dataset_id {dataset_id} is a {dataset.kind}; only a materialized_view can be refreshed"
@@ -34,6 +36,10 @@ def check_refreshable(connection: Connection, dataset_id: int, user_id: int) -> 
             " here; refresh it where it is kept, and register it again"
         )
     return dataset
+
+
+def _is_stored_view(dataset: Dataset) -> bool:
+    return dataset.kind == "materialized_view" and not dataset.registered
 
 
 def refresh(connection: Connection, dataset: Dataset) -> bool:

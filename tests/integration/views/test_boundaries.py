@@ -77,8 +77,10 @@ def test_another_users_dataset_does_not_exist(connection: Connection, ours: int,
         view(connection, theirs, f"SELECT * FROM spatial_data_{ours}", TWO)
     with pytest.raises(NotFound) as missing:
         view(connection, 999, f"SELECT * FROM spatial_data_{ours}", TWO)
-    assert str(hidden.value) == f"dataset {theirs} does not exist"
-    assert str(missing.value) == "dataset 999 does not exist"
+    assert str(hidden.value) == (
+        f"source_dataset_id: dataset {theirs} does not exist; datasets of features: {ours} (ours)"
+    )
+    assert str(missing.value) == str(hidden.value).replace(str(theirs), "999")
     with pytest.raises(NotFound):
         run_analysis(
             connection, "create_view", {"source_dataset_id": theirs, "columns": ["title"]}, user_id=TWO

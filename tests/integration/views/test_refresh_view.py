@@ -80,7 +80,9 @@ def test_only_stored_views_of_ours_are_refreshed(connection: Connection, spots: 
 
 def test_another_users_view_does_not_exist(connection: Connection, spots: int) -> None:
     made = stored(connection, spots)
-    assert told(connection, made.dataset.id, 2) == f"dataset {made.dataset.id} does not exist"
+    assert told(connection, made.dataset.id, 2) == (
+        f"dataset_id: dataset {made.dataset.id} does not exist; there are no stored views yet"
+    )
 
 
 def test_ids_that_have_become_equal_are_the_users_to_mend(connection: Connection, spots: int) -> None:

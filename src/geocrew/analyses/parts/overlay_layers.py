@@ -31,7 +31,7 @@ def open_mask(
     connection: Connection, parameter: str, dataset_id: int, user_id: int, first: Layer
 ) -> MaskLayer:
     """Open the dataset; raises UserError where it is not of polygons or in no known SRID."""
-    layer = open_layer(connection, dataset_id, user_id)
+    layer = open_layer(connection, dataset_id, user_id, parameter)
     kind = layer.geometry_type.rstrip("ZM").upper()
     if kind.endswith(("POINT", "LINESTRING", "CURVE")):
         raise UserError(
