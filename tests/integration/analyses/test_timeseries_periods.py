@@ -73,6 +73,23 @@ def test_times_with_a_zone_are_read_in_utc(shared: Connection, zone: str, mode: 
         shared.execute("RESET timezone")
 
 
+@pytest.mark.parametrize(
+    ("time_type", "ordered"),
+    [
+        ("float8", ["-Infinity", "-2", "-1.5", "3", "10", "Infinity", "NaN"]),
+        ("numeric", ["-2", "3", "3.5", "1000000000000000000000", "1000000000000000000001", "NaN"]),
+        ("bigint", ["-9007199254740993", "-9007199254740992", "5"]),
+    ],
+)
+def test_numbers_are_in_their_order_however_they_are_named(
+    shared: Connection, time_type: LiteralString, ordered: list[str]
+) -> None:
+    dataset_id = dated(shared, time_type, ordered)
+    for given in (ordered, ordered[::-1], [*ordered[2:], *ordered[:2]], [ordered[-1], *ordered[:-1]]):
+        result = run(shared, dataset_id, time_periods=given)
+        assert [each["period"] for each in result.counts["periods"]] == ordered
+
+
 @pytest.mark.parametrize("mode", ["static", "view"])
 @pytest.mark.parametrize("time_type", ["date", "timestamp", "timestamptz"])
 def test_infinite_and_ancient_times_are_in_no_period(

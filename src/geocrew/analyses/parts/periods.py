@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from typing import Literal, LiteralString
 
@@ -127,17 +128,19 @@ def _by_text(layer: Layer, field: Field, labels: tuple[str, ...]) -> Timing:
         return as_text(field, alias)
 
     sort = field.number if field.numeric else text
-    numbers = [_number(label) for label in labels]
-    if field.numeric and None not in numbers:
-        labels = tuple(label for _, label in sorted(zip(numbers, labels, strict=True)))
+    if field.numeric:
+        labels = _in_order(labels)
     return Timing(layer, field, labels, text, sort, text)
 
 
-def _number(label: str) -> float | None:
+def _in_order(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Sort numbers, NaN after all others as in PostgreSQL; labels as they are where one is no number."""
     try:
-        return float(label)
-    except ValueError:
-        return None
+        numbers = [Decimal(label) for label in labels]
+    except ArithmeticError:
+        return labels
+    keys = [(each.is_nan(), Decimal() if each.is_nan() else each) for each in numbers]
+    return tuple(label for _, label in sorted(zip(keys, labels, strict=True)))
 
 
 def _by_span(layer: Layer, field: Field, labels: tuple[str, ...]) -> Timing:
