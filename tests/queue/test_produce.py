@@ -147,6 +147,49 @@ def test_states_move_along_drawn_edges_only(connection: Connection) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "user_id = 2",
+        "params = '{}'",
+        "job_type = 'other'",
+        "attempt = 0",
+        "idempotency_key = 'other'",
+        "max_attempts = attempt",
+        "crashes = 1",
+        "progress = 1",
+        "cancel_requested_at = now()",
+    ],
+)
+def test_only_a_whole_retry_brings_a_job_back(connection: Connection, change: str) -> None:
+    job_id = produce.enqueue(connection, "play", {"a": 1}, idempotency_key="k")
+    consume.fail(connection, _claim(connection), "failed", "broken")
+    whole = {
+        "status": "'queued'",
+        "finished_at": "NULL",
+        "run_at": "clock_timestamp()",
+        "max_attempts": "5",
+        "crashes": "0",
+        "progress": "0",
+        "cancel_requested_at": "NULL",
+    }
+    name, value = change.split(" = ")
+    update = "UPDATE background_jobs SET "
+    with pytest.raises(psycopg.errors.CheckViolation, match=f"geocrew jobs retry {job_id}"):
+        connection.execute(update + ", ".join(f"{k} = {v}" for k, v in (whole | {name: value}).items()))
+    assert observe.get(connection, job_id).status == "failed"
+    connection.execute(update + ", ".join(f"{k} = {v}" for k, v in whole.items()))
+    assert _claim(connection).id == job_id
+
+
+def test_a_job_of_a_thousand_attempts_can_be_retried(connection: Connection) -> None:
+    job_id = produce.enqueue(connection, "play", {}, max_attempts=1000)
+    connection.execute("UPDATE background_jobs SET attempt = 999")
+    consume.fail(connection, _claim(connection), "failed", "broken")
+    produce.retry(connection, job_id)
+    assert _claim(connection).attempt == 1001
+
+
 def test_listing_pages_backwards(connection: Connection) -> None:
     ids = [produce.enqueue(connection, "play", {}) for _ in range(5)]
     page = observe.listed(connection, limit=2)
