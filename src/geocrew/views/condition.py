@@ -27,7 +27,7 @@ _OPERATORS: dict[str, LiteralString] = {
     "-": "({0} - {1})",
     "*": "({0} * {1})",
     "/": "({0} * 1.0 / {1})",  # of integers too, unlike div
-    "%": "mod({0}, {1})",
+    "%": "mod({0}::numeric, {1}::numeric)",
     "div": "div({0}::numeric, {1}::numeric)",
     "^": "power({0}, {1})",
 }
@@ -181,7 +181,10 @@ class Condition:
         return sql.SQL("({})").format(sql.SQL(" AND ").join(parts))
 
     def _is_shape(self, name: str) -> bool:
-        return name in (self._layer.geometry_column, "geom", "geometry")
+        """Say whether a name is that of the shape, which a field called so goes before."""
+        if name == self._layer.geometry_column:
+            return True
+        return name in ("geom", "geometry") and all(each.name != name for each in self._layer.fields)
 
     def _property(self, name: str) -> sql.Composable:
         if self._is_shape(name):

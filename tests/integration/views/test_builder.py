@@ -36,6 +36,7 @@ CONDITIONS: list[tuple[Any, str]] = [
     ("7 / 2 = 3.5 AND unemployment_rate / 2 > 5", "unemployment_rate / 2 > 5"),
     ("labor_force / 1000 = 7", "labor_force = 7000"),
     ("labor_force % 1000 = 7", "labor_force % 1000 = 7"),
+    ("unemployment_rate % 2 < 0.5", "mod(unemployment_rate::numeric, 2) < 0.5"),
     ("labor_force div 1000 = 7", "div(labor_force, 1000) = 7"),
     ("unemployment_rate ^ 2 < 9", "unemployment_rate ^ 2 < 9"),
     ("fips <> '06001'", "fips <> '06001'"),
@@ -142,6 +143,17 @@ def test_an_offset_is_no_ornament(connection: Connection) -> None:
             assert build(connection, source, where=where).column("id") == [*range(1, 12)]
 
 
+def test_fields_that_are_called_as_shapes_are(connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE named (id int PRIMARY KEY, geom text, geometry text, shape geometry(Point, 4326));"
+        "INSERT INTO named SELECT i, 'a' || i, 'b' || i, ST_Point(i, i, 4326)"
+        " FROM generate_series(1, 5) AS i"
+    )
+    source = registry.register(connection, "public", "named").id
+    assert build(connection, source, where="geom = 'a2' OR geometry = 'b4'").column("id") == [2, 4]
+    assert build(connection, source, where="S_WITHIN(shape, BBOX(0, 0, 2.5, 9))").column("id") == [1, 2]
+
+
 def test_a_dataset_without_a_system_has_no_place_for_degrees(connection: Connection) -> None:
     connection.execute("CREATE TABLE nowhere (id int PRIMARY KEY, geom geometry(Point))")
     source = registry.register(connection, "public", "nowhere").id
@@ -176,6 +188,7 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
         ({"where": "pg_sleep(10) = 1"}, 'where uses "pg_sleep", which views do not know'),
         ({"where": "s_intersect(geom, POINT(1 2))"}, 'did you mean "s_intersects"?; known: %, *'),
         ({"where": "ACCENTI(name) = 'x'"}, 'where uses "accenti"'),
+        ({"where": 5}, "where should be text or an object, not 5"),
         ({"where": {"a": 1}}, "where holds {'a': 1}, which is no part of a condition"),
         ({"where": {"op": "between", "args": [1]}}, 'where: "between" takes 3 arguments, not 1'),
         ({"where": {"op": "and", "args": []}}, 'where: "and" takes at least one condition'),
