@@ -139,6 +139,7 @@ P = TypeVar("P", bound=Params)
 # pydantic's types of errors of which it speaks in words of Python.
 _OF_JSON = {
     "dict_type": "should be an object",
+    "model_type": "should be an object",
     "list_type": "should be an array",
     "tuple_type": "should be an array",
     "too_short": "should have at least 1 item",

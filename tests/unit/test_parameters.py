@@ -67,6 +67,11 @@ def test_every_job_type_of_ar1_is_answered() -> None:
     assert names >= AR1
 
 
+def test_what_is_no_object_is_told_in_words_of_json() -> None:
+    with pytest.raises(InvalidParameters, match=r"custom_groups\.0 should be an object, not 5"):
+        analyses.find("dissolve").parse({"custom_groups": [5]})
+
+
 @pytest.mark.parametrize("value", [True, False])
 @pytest.mark.parametrize(
     ("job_type", "name"), [("hotspot_analysis", "dataset_id"), ("raster_clip", "nodata")]

@@ -7,7 +7,7 @@ to mean in geocrew.views.definition; a role that can only read the datasets conc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from geocrew import analysis
 from geocrew.analysis import Analysis, Context, Product, losses
@@ -45,6 +45,14 @@ class Params(analysis.Params):
     materialized: bool = Field(
         False, description="whether rows are stored, with a spatial index, and refreshed when asked to"
     )
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _text_or_object(cls, value: Any) -> Any:
+        """Refuse all else at once: pydantic would tell of each kind apart."""
+        if value is not None and not isinstance(value, str | dict):
+            raise ValueError("should be text or an object")
+        return value
 
     @classmethod
     def conditions(cls, given: Mapping[str, Any]) -> Iterator[str]:
