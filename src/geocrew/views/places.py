@@ -70,7 +70,7 @@ def _shape(value: Mapping[str, Any]) -> Any:
             return _areas(value)
         if kind == "GeometryCollection":
             return shapely.GeometryCollection([_shape(each) for each in value["geometries"]])
-        return shapely.force_2d(shapely.geometry.shape(value))
+        return _within_one_turn(shapely.force_2d(shapely.geometry.shape(value)))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.GEOSException) as error:
         raise InvalidParameters([f"where holds a {kind} that is no GeoJSON: {error}"]) from error
 
@@ -98,10 +98,7 @@ def _near(shape: Any, system: pyproj.CRS) -> Any:
     if use is None:
         return shape
     east = use.east + 360 * (use.west > use.east)
-    turns = [
-        shapely.transform(shape, lambda places, turn=turn: places + np.array((turn, 0.0)))
-        for turn in (-360.0, 0.0, 360.0)
-    ]
+    turns = _turns(shape)
     box = (use.west - _MARGIN, use.south - _MARGIN, east + _MARGIN, use.north + _MARGIN)
     if box[2] - box[0] >= 360:
         turns, box = [shape], (-360.0, box[1], 360.0, box[3])
@@ -119,12 +116,36 @@ def _box(bounds: Any) -> Any:
     west, south, east, north = corners
     if west > east:  # across 180 degrees, as RFC 7946 writes it
         east += 360
-    whole = shapely.box(west, south, east, north)
+    whole = _upright(west, south, east, north)
     _check_range(whole)
+    return _within_one_turn(whole)
+
+
+def _upright(west: float, south: float, east: float, north: float) -> Any:
+    """Return a box, or the line or point that it is without an area: in a flat polygon is nothing."""
+    if west < east and south != north:
+        return shapely.box(west, south, east, north)
+    corners = [(west, south), (east, north)]
+    return shapely.Point(west, south) if corners[0] == corners[1] else shapely.LineString(corners)
+
+
+def _within_one_turn(shape: Any) -> Any:
+    """Return the shape with what is beyond 180 degrees brought to the other side."""
+    if shapely.is_empty(shape):
+        return shape
+    west, _, east, _ = shapely.bounds(shape)
     if west >= -180 and east <= 180:
-        return whole
-    turned = [shapely.box(west + turn, south, east + turn, north) for turn in (-360, 0, 360)]
-    return shapely.intersection(shapely.union_all(turned), shapely.box(-180, south, 180, north))
+        return shape
+    _check_range(shape)
+    return shapely.intersection(shapely.union_all(_turns(shape)), shapely.box(-180, -90, 180, 90))
+
+
+def _turns(shape: Any) -> list[Any]:
+    """Return a shape a turn further west, where it is, and a turn further east."""
+    return [
+        shapely.transform(shape, lambda places, turn=turn: places + np.array((turn, 0.0)))
+        for turn in (-360.0, 0.0, 360.0)
+    ]
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -8,6 +8,7 @@ from tests.run_analysis import Run, run_analysis
 
 from geocrew.datasets import registry
 from geocrew.db import Connection
+from geocrew.errors import InvalidParameters
 
 
 def build(connection: Connection, source: int, **params: Any) -> Run:
@@ -28,6 +29,65 @@ def test_a_box_across_180_degrees_is_one_however_it_is_written(
     source = add_table(connection, rows, srid=4326)
     where = {"op": "s_intersects", "args": [{"property": "geom"}, {"bbox": bbox}]}
     assert build(connection, source, where=where).column("id") == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "name", "ids"),
+    [
+        ([1, 1, 1, 1], "s_intersects", [1, 2]),
+        ([1, 1, 1, 1], "s_within", [1]),
+        ([1, 0, 1, 2], "s_within", [1]),
+        ([0, 1, 2, 1], "s_within", [1]),
+        ([180, 1, 180, 2], "s_intersects", []),
+    ],
+)
+def test_a_box_without_an_area_is_a_line_or_a_point(
+    connection: Connection, bbox: list[float], name: str, ids: list[int]
+) -> None:
+    source = add_table(connection, [(1, 0.0, "POINT(1 1)"), (2, 0.0, "LINESTRING(0 1, 5 1)")], srid=4326)
+    where = {"op": name, "args": [{"property": "geom"}, {"bbox": bbox}]}
+    assert build(connection, source, where=where).column("id") == ids
+
+
+@pytest.mark.parametrize(
+    ("shape", "ids"),
+    [
+        ({"type": "Point", "coordinates": [190, 5]}, [1]),
+        ({"type": "Point", "coordinates": [-345, 5]}, [3]),
+        ({"type": "MultiPoint", "coordinates": [[190, 5], [15, 5]]}, [1, 3]),
+        ({"type": "LineString", "coordinates": [[170, 5], [195, 5]]}, [1, 2]),
+        (
+            {
+                "type": "GeometryCollection",
+                "geometries": [
+                    {"type": "Point", "coordinates": [190, 5]},
+                    {"type": "LineString", "coordinates": [[374, 5], [376, 5]]},
+                ],
+            },
+            None,
+        ),
+        (
+            {
+                "type": "GeometryCollection",
+                "geometries": [
+                    {"type": "Point", "coordinates": [190, 5]},
+                    {"type": "LineString", "coordinates": [[354, 5], [356, 5]]},
+                ],
+            },
+            [1, 4],
+        ),
+    ],
+)
+def test_points_and_lines_beyond_180_degrees_are_on_the_other_side(
+    connection: Connection, shape: dict[str, Any], ids: list[int] | None
+) -> None:
+    places = enumerate((-170, 175, 15, -5), start=1)
+    source = add_table(connection, [(i, 0.0, f"POINT({x} 5)") for i, x in places], srid=4326)
+    if ids is None:
+        with pytest.raises(InvalidParameters, match="longitude \\(-360 to 360\\)"):
+            build(connection, source, where=meets(shape))
+    else:
+        assert build(connection, source, where=meets(shape)).column("id") == ids
 
 
 RING = [[170, 50], [-170, 50], [-170, 60], [170, 60], [170, 50]]
