@@ -18,7 +18,7 @@ from geocrew.datasets.progress import Show, part_of
 from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import Staging
 from geocrew.datasets.summary import Summary
-from geocrew.db import Connection
+from geocrew.db import Connection, UnreadableJson
 from geocrew.errors import InvalidParameters
 from geocrew.views.refresh import Refreshed
 
@@ -170,6 +170,8 @@ class Analysis(Generic[P]):
 
     def parse(self, given: Any) -> P:
         """Return checked parameters; raises InvalidParameters with every mistake at once."""
+        if isinstance(given, UnreadableJson):
+            raise InvalidParameters(["params nest too deep to be read"])
         if not isinstance(given, dict):
             kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
             name = kind.get(type(given), "a number")

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, all of one kind, and constant statements from files."""
 
+import json
 from collections.abc import Generator
 from functools import cache
 from importlib.resources import files
@@ -7,6 +8,7 @@ from typing import Any, LiteralString, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 T = TypeVar("T")
@@ -23,6 +25,15 @@ _LIVENESS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
+
+# Python refuses to read more digits into an integer at once.
+_DIGITS = 4_300
+
+
+class UnreadableJson(str):
+    """What stands in a row for JSON that PostgreSQL can hold and Python cannot: nested too deep."""
+
+    __slots__ = ()
 
 
 class PromptConnection(psycopg.Connection[TupleRow]):
@@ -48,13 +59,15 @@ def connect(
     Raises psycopg.OperationalError when no server answers.
     """
     options = " ".join(f"-c {key}={_escape(value)}" for key, value in server_settings.items())
-    return kind.connect(
+    connection = kind.connect(
         url,
         autocommit=True,
         application_name=name[:63],
         options=options,
         **_LIVENESS,  # type: ignore[arg-type]  # psycopg types its keywords by name, a dict has one type
     )
+    set_json_loads(_loads, connection)
+    return connection
 
 
 @cache
@@ -72,6 +85,18 @@ def load_statements(*packages: str) -> None:
         for file in files(package).iterdir():
             if file.name.endswith(".sql"):
                 statement(package, file.name.removesuffix(".sql"))
+
+
+def _loads(text: str | bytes) -> Any:
+    """Read JSON, whatever a row holds: an error here would end whoever reads the row, a worker too."""
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError:
+        return UnreadableJson("JSON that nests too deep to be read")
+
+
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
 
 
 def _escape(value: str) -> str:
