@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from geocrew.db import Connection, connect
 from geocrew.errors import NotFound, UserError
@@ -11,6 +12,7 @@ from geocrew.queue import consume, observe, produce
 from geocrew.queue.job import Claim
 from geocrew.queue.presence import register_types
 from geocrew.queue.rescue import reject_unknown, rescue
+from geocrew.schema.migrate import migrate
 
 
 def _claim(connection: Connection) -> Claim:
@@ -134,6 +136,30 @@ def test_table_refuses_nonsense(connection: Connection, columns: str) -> None:
     produce.enqueue(connection, "play", {})
     with pytest.raises(psycopg.errors.CheckViolation):
         connection.execute(f"UPDATE background_jobs SET {columns}")
+
+
+@pytest.mark.parametrize("time", ["-infinity", "infinity", "0044-03-15 BC", "20000-01-01"])
+@pytest.mark.parametrize("column", ["run_at", "created_at", "started_at", "cancel_requested_at"])
+def test_times_are_such_as_clients_can_read(connection: Connection, column: str, time: str) -> None:
+    insert = sql.SQL("INSERT INTO background_jobs (job_type, {}) VALUES ('play', %s)")
+    with pytest.raises(psycopg.errors.CheckViolation, match="times_of_our_calendar"):
+        connection.execute(insert.format(sql.Identifier(column)), (time,))
+    for near in ("0001-01-02 00:00Z", "9999-12-30 23:59:59Z"):
+        connection.execute(insert.format(sql.Identifier(column)), (near,))
+    assert len(observe.listed(connection)) == 2
+    assert len(consume.claim(connection, ["play"], "w", 60, 2)) == (1 if column == "run_at" else 2)
+
+
+def test_an_upgrade_sets_times_free_that_stopped_the_queue(connection: Connection) -> None:
+    connection.execute(
+        "ALTER TABLE background_jobs DROP CONSTRAINT background_jobs_times_of_our_calendar;"
+        "DELETE FROM geocrew.schema_migrations WHERE version = 8;"
+        "INSERT INTO background_jobs (job_type, run_at)"
+        " VALUES ('play', '-infinity'), ('play', 'infinity'), ('play', now())"
+    )
+    assert migrate(connection) == ["0008_times"]
+    assert [each.id for each in consume.claim(connection, ["play"], "w", 60, 3)] == [1, 3]
+    assert [each.id for each in observe.listed(connection)] == [3, 2, 1]
 
 
 def test_states_move_along_drawn_edges_only(connection: Connection) -> None:
