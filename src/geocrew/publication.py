@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+
 from geocrew.analysis import Params, Product
 from geocrew.datasets import catalog, staging
 from geocrew.datasets.build import Staged
@@ -12,6 +14,7 @@ from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import summarise
 from geocrew.db import Connection
+from geocrew.errors import UserError
 from geocrew.views import refresh
 from geocrew.views.refresh import Refreshed
 
@@ -47,11 +50,19 @@ def publish(
     if isinstance(product.staged, Refreshed):
         refresh.record(connection, dataset)
         return dataset
+    if dataset.id:
+        catalog.hold(connection, dataset.id, dataset.user_id)
     number = dataset.id or catalog.reserve(connection, dataset.name, dataset.user_id)
     dataset = replace(dataset, id=number, job_id=job_id)
     if isinstance(product.staged, Staged):
         table = f"spatial_data_{number}"
-        staging.publish(connection, product.staged.table, product.staged.kind, _PUBLIC, table)
+        try:
+            staging.publish(connection, product.staged.table, product.staged.kind, _PUBLIC, table)
+        except psycopg.errors.DuplicateTable as error:
+            raise UserError(
+                f'"{_PUBLIC}"."{table}" is there already, so dataset {number} cannot be filled;'
+                " rename that table, or give another output_dataset_id"
+            ) from error
         dataset = replace(dataset, schema_name=_PUBLIC, table_name=table)
     staging.clear(connection, workshop)
     catalog.add(connection, dataset)

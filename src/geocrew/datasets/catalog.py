@@ -50,6 +50,16 @@ def reserve(connection: Connection, name: str, user_id: int = OPERATOR) -> int:
     return _first(connection, "reserve", {"name": name, "user_id": user_id})
 
 
+def hold(connection: Connection, dataset_id: int, user_id: int) -> None:
+    """Keep a reserved id for the caller's transaction; waits for one that fills it.
+
+    Raises InvalidParameters where it is not reserved any more.
+    """
+    if _first(connection, "hold", {"id": dataset_id, "user_id": user_id}) == 0:
+        problem = f"output_dataset_id {dataset_id} has been filled or dropped since the job began"
+        raise InvalidParameters([f"{problem}; reserve another"])
+
+
 def add(connection: Connection, dataset: Dataset) -> None:
     """Fill the catalog row `dataset.id`, which must be reserved and still empty.
 
