@@ -9,8 +9,9 @@ from geocrew.datasets import raster_cog, reference_systems, writers
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.geometry import STRAIGHT
 from geocrew.datasets.reading import reading
+from geocrew.datasets.relation import find_relation
 from geocrew.db import Connection
-from geocrew.errors import RefusedInput, UserError
+from geocrew.errors import NotFound, RefusedInput, UserError
 
 # By ending: who writes.
 _VECTOR = {
@@ -33,6 +34,9 @@ def export(
     """
     path = Path(path)
     _check(dataset, path, overwrite)
+    schema, table = dataset.schema_name, dataset.table_name
+    if table is not None and find_relation(connection, schema, table) is None:
+        raise NotFound(f"the table of dataset {dataset.id}, {schema}.{table}, is not there any more")
     # Beside the target, so that the last step is a rename; GDAL sees it by a name without surprises.
     partial = path.parent / f".geocrew-{secrets.token_hex(8)}"
     try:

@@ -219,3 +219,12 @@ def test_an_empty_curve_is_an_empty_polygon(
     path = tmp_path / f"x{suffix}"
     assert export(connection, register(connection, "public", "t"), path, tmp_path) == 2
     assert take(path).row_count == 2
+
+
+def test_a_table_that_is_gone_is_told(connection: Connection, tmp_path: Path, raster_dir: Path) -> None:
+    connection.execute("CREATE TABLE gone (id int PRIMARY KEY, geom geometry(Point, 4326))")
+    dataset = register(connection, "public", "gone")
+    connection.execute("DROP TABLE gone")
+    with pytest.raises(UserError, match=f"the table of dataset {dataset.id}, public.gone, is not there"):
+        export(connection, dataset, tmp_path / "gone.gpkg", raster_dir)
+    assert list(tmp_path.glob("*.gpkg")) == []
