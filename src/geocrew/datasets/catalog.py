@@ -1,5 +1,6 @@
 """The catalog: one row a dataset, found by id or by name."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
@@ -116,7 +117,7 @@ def find(connection: Connection, reference: str, user_id: int = OPERATOR) -> Dat
         return get(connection, int(reference), user_id)
     named = [each for each in listed(connection, user_id) if each.name == reference]
     if not named:
-        raise NotFound(f'no dataset is named "{reference}"')
+        raise NotFound(_unknown(connection, reference, user_id))
     if len(named) > 1:
         ids = ", ".join(str(each.id) for each in named)
         raise UserError(f'several datasets are named "{reference}": {ids}; use the id')
@@ -159,6 +160,14 @@ def may_read(dataset: Dataset, user_id: int) -> bool:
 def remove(connection: Connection, dataset_id: int) -> None:
     """Take the row out of the catalog; what it points to is the caller's business."""
     connection.execute(statement(_SQL, "remove"), {"id": dataset_id})
+
+
+def _unknown(connection: Connection, reference: str, user_id: int) -> str:
+    names = [each.name for each in listed(connection, user_id)]
+    near = difflib.get_close_matches(reference, names, n=1)
+    hint = f'; did you mean "{_shortened(near[0])}"?' if near else ""
+    known = choices(connection, user_id, "datasets", lambda _: True)
+    return f'no dataset is named "{reference}"{hint}; {known}'
 
 
 def _shortened(name: str) -> str:

@@ -12,7 +12,7 @@ from geocrew.analysis import Analysis, Params
 from geocrew.cli.values import read_values
 from geocrew.datasets import catalog
 from geocrew.db import Connection
-from geocrew.errors import InvalidParameters
+from geocrew.errors import InvalidParameters, NotFound
 
 
 class _Params(Params):
@@ -69,7 +69,17 @@ def test_a_value_that_cannot_be_read_is_one_mistake(connection: Connection) -> N
         read_values(
             analyses.find("outlier_analysis"), ["dataset_id=nowhere", "value_field=a"], connection
         )
-    assert caught.value.problems == ['dataset_id: no dataset is named "nowhere"']
+    assert caught.value.problems == [
+        'dataset_id: no dataset is named "nowhere"; there are no datasets yet'
+    ]
+
+
+def test_a_name_that_is_no_datasets_is_told_with_those_there_are(connection: Connection) -> None:
+    ids = [catalog.reserve(connection, name) for name in ("counties", "cities")]
+    with pytest.raises(NotFound) as caught:
+        catalog.find(connection, "countys")
+    known = f"datasets: {ids[1]} (cities), {ids[0]} (counties)"
+    assert str(caught.value) == f'no dataset is named "countys"; did you mean "counties"?; {known}'
 
 
 def test_all_mistakes_come_together(connection: Connection, tmp_path: Path) -> None:
