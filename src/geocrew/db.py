@@ -1,6 +1,7 @@
 """Connections to PostgreSQL, all of one kind, and constant statements from files."""
 
 import json
+import math
 from collections.abc import Generator
 from functools import cache
 from importlib.resources import files
@@ -31,7 +32,7 @@ _DIGITS = 4_300
 
 
 class UnreadableJson(str):
-    """What stands in a row for JSON that PostgreSQL can hold and Python cannot: nested too deep."""
+    """What stands for JSON that PostgreSQL can hold and Python cannot: too deep, or too long a number."""
 
     __slots__ = ()
 
@@ -90,13 +91,22 @@ def load_statements(*packages: str) -> None:
 def _loads(text: str | bytes) -> Any:
     """Read JSON, whatever a row holds: an error here would end whoever reads the row, a worker too."""
     try:
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=_integer, parse_float=_real)
     except RecursionError:
         return UnreadableJson("JSON that nests too deep to be read")
 
 
-def _integer(digits: str) -> float:
-    return int(digits) if len(digits) <= _DIGITS else float(digits)
+def _integer(digits: str) -> int | UnreadableJson:
+    return int(digits) if len(digits) <= _DIGITS else _long(digits)
+
+
+def _real(digits: str) -> float | UnreadableJson:
+    number = float(digits)
+    return number if math.isfinite(number) else _long(digits)
+
+
+def _long(digits: str) -> UnreadableJson:
+    return UnreadableJson(f"a number of {len(digits)} digits")
 
 
 def _escape(value: str) -> str:

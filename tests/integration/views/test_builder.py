@@ -7,7 +7,7 @@ import pytest
 from tests.run_analysis import Run, run_analysis
 
 from geocrew.datasets import registry
-from geocrew.db import Connection
+from geocrew.db import Connection, UnreadableJson
 from geocrew.errors import UserError
 
 BOX = [[[-100, 30], [-80, 30], [-80, 40], [-100, 40], [-100, 30]]]
@@ -232,6 +232,11 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
         ({"where": "name > 5"}, "where: operator does not exist: text > integer"),
         ({"where": "unemployment_rate = 'x'"}, "where: invalid input syntax for type double precision"),
         ({"where": "name"}, "where: argument of WHERE must be type boolean, not type text"),
+        ({"where": UnreadableJson("a number of 5001 digits")}, "where is not CQL2"),
+        (
+            {"where": {"op": "<", "args": [{"property": "id"}, UnreadableJson("a number of 5 digits")]}},
+            "where holds a number of 5 digits, which is no part of a condition",
+        ),
         ({"where": "id = 9007199254740993"}, "where holds a number of 2^53 or more"),
     ],
 )
