@@ -32,7 +32,7 @@ _DIGITS = 4_300
 
 
 class UnreadableJson(str):
-    """What stands for JSON that PostgreSQL can hold and Python cannot: too deep, or too long a number."""
+    """What stands for JSON that PostgreSQL can hold and Python cannot: too deep, too long a number."""
 
     __slots__ = ()
 

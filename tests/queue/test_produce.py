@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from geocrew.db import Connection, connect
-from geocrew.errors import NotFound, UserError
+from geocrew.errors import InvalidParameters, NotFound, UserError
 from geocrew.queue import consume, observe, produce
 from geocrew.queue.job import Claim
 from geocrew.queue.presence import register_types
@@ -47,6 +47,13 @@ def test_plain_insert_fills_the_rest(connection: Connection) -> None:
     (job,) = observe.listed(connection)
     assert (job.status, job.params, job.progress, job.attempt, job.user_id) == ("queued", {}, 0, 0, 1)
     assert _claim(connection).params == {}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_json_has_not_are_told(connection: Connection, number: float) -> None:
+    with pytest.raises(InvalidParameters, match="params hold NaN or infinity"):
+        produce.enqueue(connection, "play", {"deep": [{"a": number}]})
+    assert observe.listed(connection) == []
 
 
 def test_jobs_wait_for_their_time(connection: Connection) -> None:

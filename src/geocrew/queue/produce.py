@@ -1,6 +1,8 @@
 """Put jobs into the queue, take them back out, send them through again."""
 
+import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import psycopg
@@ -30,12 +32,12 @@ def enqueue(
 
     Nothing is checked but what the table's CHECKs say: `geocrew.submit` checks parameters. With an
     `idempotency_key` that the owner has used before, the id of that job comes back, nothing is new.
-    Raises InvalidParameters for text that no row can hold.
+    Raises InvalidParameters for text and numbers that no row can hold.
     """
     values = {
         "user_id": user_id,
         "job_type": job_type,
-        "params": Jsonb(params),
+        "params": Jsonb(params, partial(json.dumps, allow_nan=False)),
         "priority": priority,
         "run_at": run_at,
         "max_attempts": max_attempts,
@@ -47,6 +49,9 @@ def enqueue(
     except (psycopg.errors.UntranslatableCharacter, psycopg.errors.InvalidTextRepresentation) as error:
         problem = "params hold text with a NUL character (\\u0000) or half of a surrogate pair"
         raise InvalidParameters([f"{problem}, which PostgreSQL cannot store; leave it out"]) from error
+    except ValueError as error:
+        problem = "params hold NaN or infinity, for which JSON has no number"
+        raise InvalidParameters([f'{problem}; write "nan", where that is a choice']) from error
     if row is None:  # the key's first use is still uncommitted elsewhere and invisible to us
         raise UserError(f'a job with idempotency key "{idempotency_key}" is being enqueued already')
     return cast(int, row[0])
