@@ -136,6 +136,9 @@ def test_types_that_somebody_knows_are_left_to_him(connection: Connection) -> No
         "result = '{}'",
         "timeout = '-1 s'",
         "max_attempts = 0",
+        "attempt = 2147483647",
+        "crashes = 2147483647",
+        "id = -5",
         "job_type = ''",
     ],
 )
@@ -157,16 +160,18 @@ def test_times_are_such_as_clients_can_read(connection: Connection, column: str,
     assert len(consume.claim(connection, ["play"], "w", 60, 2)) == (1 if column == "run_at" else 2)
 
 
-def test_an_upgrade_sets_times_free_that_stopped_the_queue(connection: Connection) -> None:
+def test_an_upgrade_frees_a_queue_that_stood_still(connection: Connection) -> None:
     connection.execute(
-        "ALTER TABLE background_jobs DROP CONSTRAINT background_jobs_times_of_our_calendar;"
+        "ALTER TABLE background_jobs DROP CONSTRAINT background_jobs_times_of_our_calendar,"
+        " DROP CONSTRAINT background_jobs_counts_bounded, DROP CONSTRAINT background_jobs_id_positive;"
         "DELETE FROM geocrew.schema_migrations WHERE version = 8;"
         "INSERT INTO background_jobs (job_type, run_at)"
-        " VALUES ('play', '-infinity'), ('play', 'infinity'), ('play', now())"
+        " VALUES ('play', '-infinity'), ('play', 'infinity'), ('play', now());"
+        "INSERT INTO background_jobs (job_type, attempt) VALUES ('play', 2147483647)"
     )
-    assert migrate(connection) == ["0008_times"]
-    assert [each.id for each in consume.claim(connection, ["play"], "w", 60, 3)] == [1, 3]
-    assert [each.id for each in observe.listed(connection)] == [3, 2, 1]
+    assert migrate(connection) == ["0008_bounds"]
+    assert {each.id for each in consume.claim(connection, ["play"], "w", 60, 4)} == {1, 3, 4}
+    assert [each.id for each in observe.listed(connection)] == [4, 3, 2, 1]
 
 
 def test_states_move_along_drawn_edges_only(connection: Connection) -> None:
