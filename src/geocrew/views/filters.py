@@ -43,6 +43,8 @@ def _parse_text(text: str) -> Any:
         return cql2.parse_text(text).to_json()
     except (cql2.ParseError, cql2.ValidationError) as error:
         raise InvalidParameters([f"where is not CQL2: {_explained(str(error))}"]) from error
+    except Exception as error:  # of shapes that its grammar takes, and what reads them does not
+        raise InvalidParameters([f"where is not CQL2: {error}"]) from error
 
 
 def _explained(message: str) -> str:

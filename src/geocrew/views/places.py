@@ -41,7 +41,8 @@ def place(value: Mapping[str, Any], layer: Layer, system: str | None) -> sql.Com
         problem = f"{layer.described} has no coordinate reference system (SRID 0)"
         reason = "so the shape in where, in longitude and latitude, has no place in it"
         raise InvalidParameters([f"{problem}, {reason}; give the dataset its SRID"])
-    shape = _box(value["bbox"]) if "type" not in value else _shape(value)
+    boxed = "bbox" in value and "type" not in value
+    shape = _box(value["bbox"]) if boxed else _shape(value)
     if shapely.is_empty(shape):
         raise InvalidParameters(["where holds a shape without coordinates"])
     _check_range(shape)

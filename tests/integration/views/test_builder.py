@@ -184,6 +184,8 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
         ({"columns": ["nam"]}, 'columns "nam" is not in dataset'),
         ({"columns": ["name", "name"]}, "columns names name more than once"),
         ({"where": "nme = 'x'"}, '(did you mean "name"?); fields: id, fips, name'),
+        ({"where": "S_WITHIN(geom, POINT EMPTY)"}, "where is not CQL2: A position must contain two"),
+        ({"where": {"coordinates": [1, 2]}}, 'where holds a shape of type "None"; types: Point, '),
         ({"where": "name = "}, "where is not CQL2: at character 8, expected"),
         ({"where": "pg_sleep(10) = 1"}, 'where uses "pg_sleep", which views do not know'),
         ({"where": "s_intersect(geom, POINT(1 2))"}, 'did you mean "s_intersects"?; known: %, *'),
