@@ -7,6 +7,7 @@ from psycopg import sql
 
 from geocrew.datasets import catalog
 from geocrew.datasets.catalog import Dataset
+from geocrew.datasets.relation import find_relation
 from geocrew.datasets.summary import summarise
 from geocrew.db import Connection, statement
 from geocrew.errors import NotFound, UserError
@@ -35,6 +36,9 @@ def check_refreshable(connection: Connection, dataset_id: int, user_id: int) -> 
             f"dataset_id {dataset_id} is a registered materialized view, which is never changed from"
             " here; refresh it where it is kept, and register it again"
         )
+    relation = find_relation(connection, dataset.schema_name, dataset.table_name)
+    if relation is None or relation.kind != "m":
+        raise _gone(dataset)
     return dataset
 
 
@@ -51,7 +55,7 @@ def refresh(connection: Connection, dataset: Dataset) -> bool:
     place = {"schema": dataset.schema_name, "name": dataset.table_name}
     row = connection.execute(statement(_SQL, "refreshable"), place).fetchone()
     if row is None:
-        raise NotFound(f"the view of dataset {dataset.id} is not there any more")
+        raise _gone(dataset)
     concurrently = bool(row[0])
     command = sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(
         sql.SQL("CONCURRENTLY " if concurrently else ""),
@@ -79,6 +83,10 @@ def _check_ids(connection: Connection, dataset: Dataset) -> None:
     row = connection.execute(query).fetchone()
     if row is not None and row[0]:
         raise _ambiguous(dataset)
+
+
+def _gone(dataset: Dataset) -> NotFound:
+    return NotFound(f"the view of dataset {dataset.id} is not there any more")
 
 
 def _ambiguous(dataset: Dataset) -> UserError:

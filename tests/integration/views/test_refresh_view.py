@@ -10,6 +10,7 @@ from geocrew import analyses
 from geocrew.datasets import catalog, registry
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, NotFound, UserError
+from geocrew.submit import submit
 
 
 def refresh(connection: Connection, dataset_id: int, user_id: int = 1) -> Run:
@@ -76,6 +77,15 @@ def test_only_stored_views_of_ours_are_refreshed(connection: Connection, spots: 
     assert "is a registered materialized view, which is never changed" in told(connection, registered)
     with pytest.raises(NotFound, match="dataset 999 does not exist"):
         refresh(connection, 999)
+
+
+def test_a_view_that_is_gone_is_told_when_submitted(connection: Connection, spots: int) -> None:
+    made = stored(connection, spots).dataset
+    name = str(made.table_name)
+    for replacement in ("", f"CREATE TABLE {name} (id int)"):
+        connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS {name}; {replacement}")
+        with pytest.raises(NotFound, match=f"the view of dataset {made.id} is not there any more"):
+            submit(connection, "refresh_view", {"dataset_id": made.id})
 
 
 def test_another_users_view_does_not_exist(connection: Connection, spots: int) -> None:
