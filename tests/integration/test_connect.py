@@ -1,0 +1,59 @@
+"""Sessions are alike whatever a database or role is set to for other programs."""
+
+from typing import Any, LiteralString
+
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from tests.integration.analyses.layers import add_dataset
+from tests.run_analysis import run_analysis
+
+from geocrew.db import Connection, connect
+
+ODD: list[tuple[LiteralString, LiteralString]] = [
+    ("extra_float_digits", "-10"),
+    ("client_encoding", "SQL_ASCII"),
+    ("standard_conforming_strings", "off"),
+    ("default_transaction_isolation", "serializable"),
+]
+
+
+def fill(connection: Connection) -> dict[str, Any]:
+    """Make triangles a third of a metre apart near 100 km, and a circle; return a clip's parameters."""
+    connection.execute(
+        "CREATE TABLE public.triangles (id integer PRIMARY KEY, geom geometry(Polygon, 27700));"
+        "INSERT INTO public.triangles SELECT i, ST_SetSRID(ST_MakePolygon(ST_MakeLine(ARRAY["
+        "ST_Point(x, y), ST_Point(x + 0.3, y), ST_Point(x, y + 0.3), ST_Point(x, y)])), 27700)"
+        " FROM (SELECT i, 100000 + i % 20 / 3.0 AS x, 200000 + i / 20 / 3.0 AS y"
+        " FROM generate_series(0, 399) AS i) AS places;"
+        "CREATE TABLE public.circle (id integer PRIMARY KEY, geom geometry(Polygon, 27700));"
+        "INSERT INTO public.circle SELECT 1, ST_Buffer(ST_Point(100003.3, 200003.3, 27700), 2.1)"
+    )
+    found = [add_dataset(connection, table, schema="public") for table in ("triangles", "circle")]
+    return {"dataset_id": found[0], "clip_dataset_id": found[1]}
+
+
+@pytest.mark.parametrize(("setting", "value"), ODD, ids=[name for name, _ in ODD])
+def test_what_a_database_is_set_to_changes_no_result(
+    database: str, setting: LiteralString, value: LiteralString
+) -> None:
+    with connect(database, "test", client_min_messages="warning") as connection:
+        params = fill(connection)
+        expected = run_analysis(connection, "clip", params)
+        rows = expected.rows()
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                sql.Identifier(str(conninfo_to_dict(database)["dbname"])),
+                sql.Identifier(setting),
+                sql.Literal(value),
+            )
+        )
+    with connect(database, "test", client_min_messages="warning") as connection:
+        shown = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(setting))).fetchone()
+        assert shown != (value,)
+        run = run_analysis(connection, "clip", params)
+        assert (run.rows(), run.counts, run.dataset.bbox) == (
+            rows,
+            expected.counts,
+            expected.dataset.bbox,
+        )
