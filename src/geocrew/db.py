@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, LiteralString, TypeAlias, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 
@@ -66,11 +67,12 @@ def connect(
 ) -> Connection:
     """Open an autocommitting connection that PostgreSQL shows as `name`.
 
-    `server_settings` are PostgreSQL parameters of the session, e.g. `statement_timeout="5s"`.
-    Raises psycopg.OperationalError when no server answers.
+    `server_settings` are PostgreSQL parameters of the session, e.g. `statement_timeout="5s"`, and come
+    after `options` in the address. Raises psycopg.OperationalError when no server answers.
     """
     settings = _OURS | server_settings
-    options = " ".join(f"-c {key}={_escape(value)}" for key, value in settings.items())
+    given = [str(conninfo_to_dict(url).get("options") or "")]
+    options = " ".join([*given, *(f"-c {key}={_escape(value)}" for key, value in settings.items())])
     connection = kind.connect(
         url,
         autocommit=True,

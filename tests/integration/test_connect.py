@@ -57,3 +57,16 @@ def test_what_a_database_is_set_to_changes_no_result(
             expected.counts,
             expected.dataset.bbox,
         )
+
+
+def test_options_in_the_address_are_kept(database: str) -> None:
+    """They name the schema of PostGIS, where that is another; what geocrew needs comes after them."""
+    address = f"{database}&options=-c%20search_path%3Dgis%2Cpublic%20-c%20extra_float_digits%3D-3"
+    with connect(address, "test", statement_timeout="5s") as connection:
+        for name, value in (
+            ("search_path", "gis,public"),
+            ("statement_timeout", "5s"),
+            ("extra_float_digits", "1"),
+        ):
+            shown = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+            assert shown == (value,)
