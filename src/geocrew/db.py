@@ -31,10 +31,12 @@ _LIVENESS = {
 # What a database or role is set to for other programs (ALTER DATABASE … SET) must not change a job:
 # few digits moved the boxes that clips select rows by, names came as bytes, backslashes in our own
 # statements were taken for escapes, and a publishing commit failed for the heartbeat beside it.
+# A session that idles is that of a process that computes.
 _OURS = {
     "client_encoding": "UTF8",
     "default_transaction_isolation": "read committed",
     "extra_float_digits": "1",
+    "idle_session_timeout": "0",
     "standard_conforming_strings": "on",
 }
 

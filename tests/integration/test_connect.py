@@ -15,6 +15,7 @@ ODD: list[tuple[LiteralString, LiteralString]] = [
     ("client_encoding", "SQL_ASCII"),
     ("standard_conforming_strings", "off"),
     ("default_transaction_isolation", "serializable"),
+    ("idle_session_timeout", "1min"),
 ]
 
 

@@ -31,6 +31,7 @@ Act = Literal[
     "node",
     "fill",
     "index",
+    "patience",
 ]
 
 
@@ -91,6 +92,7 @@ def _act(params: PlayParams, context: Context) -> None:
         ),
         "node": lambda: context.connection.execute("SELECT ST_Node(geom) FROM public.tangle"),
         "index": lambda: _index(context),
+        "patience": lambda: _tell_patience(context),
         "lock": lambda: context.connection.execute("DROP TABLE public.contended"),
     }
     acts[params.act]()
@@ -99,6 +101,11 @@ def _act(params: PlayParams, context: Context) -> None:
 def _talk(context: Context) -> None:
     for number in range(3000):
         context.log(f"line {number}")
+
+
+def _tell_patience(context: Context) -> None:
+    query = "SELECT current_setting('idle_in_transaction_session_timeout')::interval >= '30 min'"
+    context.log(str(context.connection.execute(query).fetchone()))
 
 
 def _index(context: Context) -> None:

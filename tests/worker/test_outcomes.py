@@ -132,6 +132,16 @@ def test_timeout_stops_what_cannot_be_interrupted(
     assert job_sessions(connection) == 0
 
 
+def test_a_job_may_compute_for_long_within_its_transaction(
+    connection: Connection, workers: Workers
+) -> None:
+    """A search of the nearest did for two minutes, and its session was gone after one."""
+    workers.start()
+    job = final(connection, play(connection, "patience"))
+    lines = wait_for(lambda: observe.log_lines(connection, job.id), 10, "the job's log")
+    assert [line.message for line in lines] == ["(True,)"]
+
+
 def test_log_is_bounded(connection: Connection, workers: Workers) -> None:
     workers.start()
     job = final(connection, play(connection, "talk"))

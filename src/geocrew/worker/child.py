@@ -77,13 +77,14 @@ def _session(claim: Claim, url: str) -> Connection:
     """Open the job's own session.
 
     JIT costs 0.5 CPU s a query here and gains nothing; a backend whose client is gone notices within a
-    second; a transaction that idles belongs to a child that somebody froze.
+    second. A search of the nearest computes for minutes between two statements of its transaction; one
+    that idles for an hour belongs to a child that somebody froze.
     """
     return connect(
         url,
         claim.session_name,
         jit="off",
         client_connection_check_interval="1s",
-        idle_in_transaction_session_timeout="60s",
+        idle_in_transaction_session_timeout="1h",
         client_min_messages="error",
     )
