@@ -124,8 +124,10 @@ class Features:
         """Raise SourceChanged where row addresses or mended rows are not what they were.
 
         CLUSTER and VACUUM FULL give rows new addresses and keep their versions, so an address says
-        nothing once the file is another. Meaningful in a transaction that has read the rows before.
+        nothing once the file is another; and a snapshot older than a TRUNCATE, and what was inserted
+        with it, sees no row at all. The caller's transaction holds the file from here on.
         """
+        connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(self.layer.relation))
         if _storage(connection, self.layer) != self.storage:
             raise self.changed()
         if self.mends is None:

@@ -1,9 +1,11 @@
 """What happens to the source while a job runs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, LiteralString
 
 import pytest
+from psycopg import errors
 from tests.integration.analyses.changes import changed_at
 from tests.integration.analyses.layers import add_table
 from tests.run_analysis import run_analysis
@@ -125,7 +127,7 @@ def test_outliers_see_one_state_of_the_source(
     assert run.rows() == expected
 
 
-def test_outliers_of_a_table_that_was_emptied_under_them(
+def test_outliers_of_a_table_that_was_dropped_under_them(
     shared_url: str, connection: Connection, source: int
 ) -> None:
     with pytest.raises(SourceChanged):
@@ -133,7 +135,60 @@ def test_outliers_of_a_table_that_was_emptied_under_them(
             connection,
             "outlier_analysis",
             {"dataset_id": source, "value_field": "value"},
-            on_progress=changed_at(
-                shared_url, connection, "measuring the spread of the values", "DROP TABLE places"
-            ),
+            on_progress=changed_at(shared_url, connection, "checking shapes", "DROP TABLE places"),
         )
+
+
+RELOAD: LiteralString = (
+    "BEGIN; CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM {0}; TRUNCATE {0};"
+    "INSERT INTO {0} SELECT * FROM kept; COMMIT"
+)
+SWAP: LiteralString = (
+    "CREATE TABLE other (LIKE {0}); INSERT INTO other SELECT * FROM {0};"
+    "DROP TABLE {0}; ALTER TABLE other RENAME TO {0}"
+)
+
+
+@pytest.mark.parametrize("statement", [RELOAD, SWAP], ids=["reload", "swap"])
+@pytest.mark.parametrize(
+    ("job_type", "table", "step"),
+    [
+        ("nearest", "places", "reading points"),
+        ("nearest", "targets", "reading points"),
+        ("clip", "places", "cutting"),
+        ("erase_analysis", "places", "cutting"),
+        ("outlier_analysis", "places", "measuring the spread of the values"),
+    ],
+)
+def test_a_reload_of_points_leaves_no_empty_result(
+    shared_url: str,
+    connection: Connection,
+    source: int,
+    job_type: str,
+    table: str,
+    step: str,
+    statement: LiteralString,
+) -> None:
+    """A snapshot older than the reload sees an empty table: the job must not take that for its input."""
+    targets = add_table(connection, [(i, 1.0, f"POINT({i} 9)") for i in range(5)], table="targets")
+    square = [(1, 1.0, "POLYGON((0 0, 3 0, 3 3, 0 3, 0 0))")]
+    mask = add_table(connection, square, table="mask")
+    params: dict[str, dict[str, Any]] = {
+        "nearest": {"source_dataset_id": source, "target_dataset_id": targets},
+        "clip": {"dataset_id": source, "clip_dataset_id": mask},
+        "erase_analysis": {"input_dataset_id": source, "erase_dataset_id": mask},
+        "outlier_analysis": {"dataset_id": source, "value_field": "value"},
+    }
+    expected = run_analysis(connection, job_type, params[job_type]).rows()
+    change: LiteralString = f"SET lock_timeout = '100ms'; {statement.format(table)}"
+    meddle = changed_at(shared_url, connection, step, change)
+
+    def on_progress(share: float, message: str) -> None:
+        with suppress(errors.LockNotAvailable):  # the job holds what it reads
+            meddle(share, message)
+
+    try:
+        run = run_analysis(connection, job_type, params[job_type], on_progress=on_progress)
+    except SourceChanged:
+        return
+    assert run.rows() == expected

@@ -6,6 +6,7 @@ from time import monotonic
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
+from geocrew.errors import SourceChanged
 
 _SECONDS = 0.4  # what a range should take
 _FIRST_BLOCKS = 4
@@ -18,7 +19,7 @@ def block_ranges(
 
     How many addresses a range has follows from how long the caller took for the last one; where a row
     takes long, a block is divided. In a transaction with one snapshot: blocks that are added later
-    hold nothing it sees.
+    hold nothing it sees. Raises SourceChanged where the table has just been replaced by another.
     """
     # A row takes 24 bytes and its pointer 4, and the head of a block 24: 291 rows in one of 8 kB.
     query = compose(
@@ -28,7 +29,9 @@ def block_ranges(
         table=layer.table,
     )
     row = connection.execute(query).fetchone()
-    blocks, rows = (int(row[0]), int(row[1])) if row else (0, 1)
+    if row is None or row[0] is None:
+        raise SourceChanged(f"{layer.described} was changed while the job was reading it")
+    blocks, rows = int(row[0]), int(row[1])
     total = blocks * rows
     start, size = 0, _FIRST_BLOCKS * rows
     while start < total:
