@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Thread
 from typing import Any, LiteralString
 
 import pytest
 from psycopg import errors
 from tests.integration.analyses.changes import changed_at
-from tests.integration.analyses.layers import add_table
+from tests.integration.analyses.layers import add_table, current_schema
 from tests.run_analysis import run_analysis
+from tests.waiting import wait_for
 
-from geocrew.db import Connection
+from geocrew.db import Connection, connect
 from geocrew.errors import NotFound, SourceChanged
 
 BOW_TIE = "POLYGON((20 0, 22 2, 22 0, 20 2, 20 0))"
@@ -192,3 +194,39 @@ def test_a_reload_of_points_leaves_no_empty_result(
     except SourceChanged:
         return
     assert run.rows() == expected
+
+
+@pytest.mark.parametrize(
+    ("job_type", "params"),
+    [
+        ("hotspot_analysis", {"distance": 1}),
+        ("outlier_analysis", {"method": "local_moran", "distance": 1}),
+        ("outlier_analysis", {}),
+    ],
+)
+def test_a_reload_that_is_under_way(
+    shared_url: str, connection: Connection, job_type: str, params: dict[str, Any]
+) -> None:
+    """The job waits for it with a snapshot from before, and must not tell of a table without values."""
+    points = [(i, float(i * i % 7), f"POINT({i % 5} {i // 5})") for i in range(40)]
+    params = {
+        "dataset_id": add_table(connection, points, geometry_type="Point"),
+        "value_field": "value",
+        **params,
+    }
+    schema = current_schema(connection)
+    with connect(shared_url, "reload", search_path=f"{schema},public") as other:
+        for each in RELOAD.format("places").split(";")[:-1]:
+            other.execute(each)
+        waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'places'::regclass"
+
+        def finish() -> None:
+            wait_for(lambda: other.execute(waiting).rowcount > 0, 30, "the job to wait")
+            other.execute("COMMIT")
+
+        reload = Thread(target=finish)
+        reload.start()
+        with pytest.raises(SourceChanged):
+            assert run_analysis(connection, job_type, params).dataset.row_count == 40
+        reload.join()
+    assert run_analysis(connection, job_type, params).dataset.row_count == 40

@@ -94,7 +94,7 @@ def read_period_rows(
     inner = compose(", {step} AS step, {inner} AS place", step=step, inner=inner)
     arrays = read_columns(
         connection,
-        features.layer,
+        features,
         lambda within: select_arrays(features, field, rows, inner, more, within, located=located),
         _TYPES,
         show,

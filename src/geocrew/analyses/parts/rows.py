@@ -92,7 +92,7 @@ def read_rows(
         rows = features.rows("s")
         return select_arrays(features, field, rows, nothing, nothing, within, located=located)
 
-    return Rows(**read_columns(connection, features.layer, select, TYPES, show))
+    return Rows(**read_columns(connection, features, select, TYPES, show))
 
 
 def select_arrays(
@@ -127,19 +127,21 @@ def select_arrays(
 
 def read_columns(
     connection: Connection,
-    layer: Layer,
+    features: Features,
     select: Callable[[Expression], Expression],
     types: Mapping[str, ArrayType],
     show: OnProgress,
 ) -> dict[str, Array]:
-    """Read the columns that `select` has for the rows s of `layer` within a condition.
+    """Read the columns that `select` has for the rows s within a condition.
 
     In a transaction of its own. Where ranks number all rows together, these cannot be read in parts.
+    Raises SourceChanged for a table that is not the one that was opened: it may look empty.
     """
     with steady(connection):
-        if not _ranked_as_is(layer):
+        features.check_unchanged(connection)
+        if not _ranked_as_is(features.layer):
             return read_arrays(connection, select(compose("true")), types)
-        parts = (select(within) for within in block_ranges(connection, layer, show))
+        parts = (select(within) for within in block_ranges(connection, features.layer, show))
         return read_parts(connection, parts, types)
 
 
