@@ -5,6 +5,7 @@ import pytest
 from psycopg import sql
 
 from geocrew.datasets import catalog, reference_systems
+from geocrew.datasets.layer import open_layer
 from geocrew.datasets.registry import register
 from geocrew.db import Connection
 from geocrew.errors import NotFound, RefusedInput, UserError
@@ -209,6 +210,20 @@ def test_ar1_layout(connection: Connection) -> None:
     assert found.source["not_castable"] == {"dirty": 1, "mixed": 1}
     assert 'field "dirty": 1 values are no numbers and count as NULL' in found.source["notes"]
     assert (found.key_column, found.geometry_column, found.geometry_type) == ("id", "geom", "Point")
+
+
+def test_domains_over_domains_are_what_they_are_at_bottom(connection: Connection) -> None:
+    make(
+        connection,
+        "CREATE DOMAIN amount AS numeric(9, 2) CHECK (VALUE >= 0); CREATE DOMAIN price AS amount;"
+        "CREATE DOMAIN shape AS geometry; CREATE DOMAIN site AS shape",
+        "CREATE TABLE priced (id int PRIMARY KEY, price price, geom site)",
+        "INSERT INTO priced VALUES (1, 3.5, 'SRID=27700;POINT(1 2)'), (2, 4, 'SRID=27700;POINT(3 4)')",
+    )
+    found = register(connection, "public", "priced")
+    assert (found.geometry_type, found.srid) == ("Point", 27700)
+    layer = open_layer(connection, found.id, found.user_id)
+    assert {each.name: each.type for each in layer.fields} == {"id": "integer", "price": "real"}
 
 
 def test_grads_are_refused(connection: Connection) -> None:
