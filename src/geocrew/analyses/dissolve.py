@@ -166,7 +166,7 @@ def run(params: Params, context: Context) -> Product:
     with watched(layer):
         reached = 0.0
         if params.output_mode == "static" and params.on_invalid != "fail":
-            unchecked = take_unchecked(context.connection, layer, context.staging)
+            unchecked = take_unchecked(context.connection, layer, context.staging, grouping)
             if unchecked is not None:
                 try:
                     return _run(params, context, layer, unchecked, (grouping, aggregates))

@@ -10,6 +10,7 @@ from psycopg import sql
 from tests.integration.analyses.layers import add_dataset, add_table
 from tests.integration.analyses.test_dissolve import box, dissolve, shapes
 from tests.integration.analyses.test_dissolve_oracles import bits, count
+from tests.run_analysis import run_analysis
 
 from geocrew.analyses import dissolve as module
 from geocrew.analyses.parts import groups_shapes
@@ -99,6 +100,28 @@ def test_an_invalid_shape_found_late(
     assert bits(run) == bits(before)
     assert run.counts == before.counts
     assert run.counts["n_repaired" if on_invalid == "repair" else "n_skipped"] == 2
+
+
+@pytest.mark.parametrize("on_invalid", ["repair", "skip"])
+def test_invalid_shapes_in_no_group(connection: Connection, on_invalid: str) -> None:
+    """A table found them unmatched, a view failed: it meets only the shapes that it merges."""
+    invalid = ["POLYGON((0 0, 1 0, 2 0, 0 0))", "POLYGON((0 0, 2 2, 2 0, 0 2, 0 0))"]
+    rows = [(key, float(key), shape) for key, shape in enumerate([box(0, 0, 1, 1), *invalid])]
+    params: dict[str, Any] = {
+        "source_dataset_id": add_table(connection, rows),
+        "dissolve_mode": "custom",
+        "custom_field": "value",
+        "custom_groups": [{"name": "one", "values": [0]}],
+        "on_invalid": on_invalid,
+    }
+    modes = ("static", "view", "materialized_view")
+    runs = [run_analysis(connection, "dissolve", params | {"output_mode": mode}) for mode in modes]
+    names = ("rows_in", "rows_out", "dropped_outside", "failed", "n_repaired", "n_skipped", "dropped")
+    told = [[run.counts[name] for name in names] for run in runs]
+    assert told[0] == told[1] == told[2]
+    expected = [3, 1, 1, 1, 1, 0] if on_invalid == "repair" else [3, 1, 0, 2, 0, 2]
+    assert told[0][:-1] == expected
+    assert [run.rows()[0]["feature_count"] for run in runs] == [1, 1, 1]
 
 
 UNCLOSED = '{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}'

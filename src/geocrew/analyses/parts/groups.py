@@ -21,7 +21,7 @@ class Grouping:
 
     `sort` tells groups apart and orders them, NULL last; `key` is what the output shows under `name`
     (None: one group without a key). `joins` follow the rows; `member` says whether a row is in a group.
-    `settled`: rows equal by `sort` have one and the same key.
+    `settled`: rows equal by `sort` have one and the same key. `drops`: some rows may be in no group.
     """
 
     name: str | None
@@ -30,6 +30,7 @@ class Grouping:
     joins: Expression
     member: Expression
     settled: bool = True
+    drops: bool = False
 
 
 def find_field(layer: Layer, parameter: str, name: str | None, needed: str = "") -> Field:
@@ -91,4 +92,5 @@ def by_list(field: Field, groups: Sequence[tuple[str, Sequence[str]]], keep: boo
         key=value_of(field),
     )
     member = compose("true") if keep else compose("listed.position IS NOT NULL")
-    return Grouping("group_name", compose("listed.name"), compose("listed.position"), joins, member)
+    name, position = compose("listed.name"), compose("listed.position")
+    return Grouping("group_name", name, position, joins, member, drops=not keep)
