@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.lag import Lag
+from geocrew.kernels.magnitude import shrinking, shrunk
 from geocrew.kernels.pace import OnProgress
 from geocrew.kernels.tree import plant
 from geocrew.kernels.within import Limits, sum_within
@@ -24,8 +25,10 @@ def band_lag(
     """
     if not (math.isfinite(radius) and radius >= 0):
         raise ValueError(f"radius is {radius}; it must be finite and not negative")
-    limit = largest_square(radius)
-    return sum_within(plant(np.stack((x, y))), values, Limits(limit, limit), decide_none, on_progress)
+    exponent = shrinking(radius)
+    limit = largest_square(math.ldexp(radius, exponent))
+    tree = plant(shrunk(x, y, exponent))
+    return sum_within(tree, values, Limits(limit, limit), decide_none, on_progress)
 
 
 def largest_square(radius: float) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.lag import Lag, from_fixed, to_fixed
+from geocrew.kernels.magnitude import shrinking, shrunk
 from geocrew.kernels.nearest import sum_nearest
 from geocrew.kernels.pace import OnProgress
 from geocrew.kernels.tree import plant
@@ -15,13 +16,15 @@ def knn_lag(
     """Sum values over exactly k nearest others, ordered by (distance, rank).
 
     Distance is sqrt(dx*dx + dy*dy) in float arithmetic; equal distances go by rank, which is unique
-    (a row id); a coincident point is a neighbour at distance 0. x, y, values float8 (n,), finite;
-    rank int8 (n,). ValueError unless 1 <= k < n. Time O(n log n + n k), memory O(n).
+    (a row id); a coincident point is a neighbour at distance 0. Where squares would overflow, distances
+    below 1e-300 of the largest coordinate may count as equal. x, y, values float8 (n,), finite; rank
+    int8 (n,). ValueError unless 1 <= k < n. Time O(n log n + n k), memory O(n).
     """
     check_k(k, values.size)
     order = np.argsort(rank, kind="stable")  # linear where rows come in rank order
     fixed = to_fixed(values)
-    tree = plant(np.stack((x[order], y[order])))
+    exponent = shrinking(max(float(np.abs(x).max()), float(np.abs(y).max())))
+    tree = plant(shrunk(x[order], y[order], exponent))
     sums, _ = sum_nearest(tree, fixed.values[order], k, k, on_progress)
     in_rows = np.empty_like(sums)
     in_rows[order[tree.rows]] = sums

@@ -122,6 +122,26 @@ def test_far_outlier_leaves_the_rest_resolved() -> None:
     assert_array_equal(knn_lag(points[0], points[1], rank, values, 4).sums[1:], nearest)
 
 
+@pytest.mark.parametrize("exponent", [480, 500, 700, 1015])
+def test_places_whose_squares_overflow(exponent: int) -> None:
+    """A power of two changes no digit, so their neighbours are those of the same places in a village."""
+    village = clusters(500, 5) + 0.1
+    x, y = np.ldexp(village, exponent - 10)
+    rank, values = np.arange(500)[::-1], whole_numbers(500)
+    assert_same(knn_lag(x, y, rank, values, 6), knn_lag(village[0], village[1], rank, values, 6))
+    radius = math.ldexp(31.7, exponent - 10)
+    assert_same(band_lag(x, y, values, radius), band_lag(village[0], village[1], values, 31.7))
+
+
+def test_a_village_and_a_place_at_the_end_of_numbers() -> None:
+    village = clusters(40, 6)
+    x, y = np.append(village, [[1e250], [-1e250]], axis=1)
+    values, rank = whole_numbers(41), np.arange(41)
+    some = knn_lag(x, y, rank, values, 5)
+    alone = knn_lag(village[0], village[1], rank[:40], values[:40], 5)
+    assert_array_equal(some.sums[:40], alone.sums)
+
+
 def band_oracle_without_overflow(points: Floats, values: Floats, radius: float) -> Lag:
     with np.errstate(over="ignore"):
         return band_oracle(points, values, radius)
