@@ -115,3 +115,33 @@ def test_collections_with_m(connection: Connection, operation: Any, force: str) 
     assert_right(run, 2)
     assert kinds_of(run)[1] == "GEOMETRYCOLLECTION"
     assert "M values of the shapes are not kept" in run.counts["notes"]
+
+
+HOLE_OUTSIDE = "((0 3, 1 4, 2 3, 1 2, 0 3), (3 1, 4 1, 4 3, 3 3, 3 1))"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "POLYGON{}",
+        "MULTIPOLYGON({})",
+        "GEOMETRYCOLLECTION(POLYGON{})",
+        "CURVEPOLYGON{}",
+        "MULTISURFACE({})",
+    ],
+)
+@pytest.mark.parametrize("mask", [(-1, 1.5, 2.5, 5), (3, 1, 5, 2)])
+def test_a_hole_beyond_its_shell(
+    connection: Connection, operation: Any, kind: str, mask: tuple[float, ...]
+) -> None:
+    """PostGIS takes a polygon's box from its shell; mended, such a hole is a polygon."""
+    rows = [(1, 0.0, kind.format(HOLE_OUTSIDE)), (2, 0.0, "POLYGON((0 6, 0 9, -1 9, 0 6))")]
+    dataset = add_table(connection, rows, table="features")
+    masks = add(connection, [shapely.box(*mask), shapely.box(-9, 0, -8, 9)], "masks")
+    run = assert_views_agree(connection, operation, dataset, masks)
+    assert_right(run, 2)
+    shell = shapely.Polygon([(0, 3), (1, 4), (2, 3), (1, 2)])
+    whole = shapely.MultiPolygon([shapely.box(3, 1, 4, 3), shell])
+    cut = shapely.difference if operation is erase else shapely.intersection
+    assert shapely.area(shapes_of(run)[1]) == pytest.approx(cut(whole, shapely.box(*mask)).area)
