@@ -264,3 +264,21 @@ def test_places_far_apart_that_a_view_takes(
     rows = [(key, float(key * key % 7), f"POINT({x} {y})") for key, (x, y) in enumerate(places)]
     params = {"dataset_id": add_table(connection, rows, srid=srid), "value_field": "value"}
     assert_modes_agree(connection, HOTSPOT, params | rule)
+
+
+@pytest.mark.parametrize("rule", [KNN, {"distance": 3}])
+def test_a_place_beyond_the_box_of_its_shape(connection: Connection, rule: dict[str, Any]) -> None:
+    """A view finds places by the boxes of shapes, and PostGIS takes a polygon's from its shell."""
+    beyond = "POLYGON((0 0, 1 0, 1 1, 0 1, 0 0), (20 0, 24 0, 24 4, 20 4, 20 0))"
+    rows = [
+        (key, float(key % 3), f"POLYGON(({x} 0, {x} 1, {x + 1} 1, {x} 0))")
+        for key, x in enumerate(range(18, 25))
+    ]
+    params = {
+        "dataset_id": add_table(connection, [*rows, (9, 5.0, beyond)]),
+        "value_field": "value",
+    } | rule
+    assert run_analysis(connection, HOTSPOT, params).counts["n_repaired"] == 1
+    with pytest.raises(UserError, match=r'id 9, with a hole beyond its shell.*"static".*"view"'):
+        run_analysis(connection, HOTSPOT, params | {"output_mode": "view"})
+    assert_modes_agree(connection, HOTSPOT, params | {"on_invalid": "skip"})

@@ -45,6 +45,7 @@ def fit_rule(
     fitted = _fit(rule, connection, features, rows, show)
     if output_mode != "static" and rule.contiguity is None:
         _check_extent(fitted, features, rows, output_mode)
+        _check_boxes(connection, features, output_mode)
     return fitted
 
 
@@ -100,6 +101,31 @@ def _check_extent(rule: Rule, features: Features, rows: Rows, output_mode: Outpu
         raise UserError(
             f'{features.layer.described} has {why}; choose output_mode "static" in place of'
             f' "{output_mode}", or mend the coordinates'
+        )
+
+
+def _check_boxes(connection: Connection, features: Features, output_mode: OutputMode) -> None:
+    """Raise UserError where a view, which looks for places in the boxes of shapes, would miss one.
+
+    PostGIS takes the box of a polygon from its shell; a hole beyond that is a polygon once it is mended.
+    """
+    if features.mends is None or features.on_invalid == "skip":
+        return
+    query = compose(
+        "SELECT ({name})::text FROM {rows} WHERE NOT {hollow} AND NOT {shape} && {place}"
+        " ORDER BY {name} LIMIT 1",
+        name=features.layer.rank("s") or compose("s.ctid"),
+        rows=features.rows("s"),
+        hollow=features.hollow("s"),
+        shape=features.layer.shape("s"),
+        place=features.place("s"),
+    )
+    found = connection.execute(query).fetchone()
+    if found:
+        raise UserError(
+            f"{features.layer.described} has a polygon, of id {found[0]}, with a hole beyond its shell,"
+            f' where a view does not find it once it is mended; choose output_mode "static" in place of'
+            f' "{output_mode}", or mend it'
         )
 
 
