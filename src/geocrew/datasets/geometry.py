@@ -83,9 +83,9 @@ def output_geometry(connection: Connection, layer: Layer) -> OutputGeometry:
     """
     name = layer.geometry_type
     has_m, has_z = name.endswith("M"), name.rstrip("M").endswith("Z")
-    kinds = {name.rstrip("ZM").upper()}
+    kinds, curved = {name.rstrip("ZM").upper()}, False
     if not kinds <= set(_DIMENSIONS):
-        kinds, has_z, has_m = _kinds_present(connection, layer)
+        kinds, has_z, has_m, curved = _kinds_present(connection, layer)
         if kinds & _SURFACES:
             names = ", ".join(sorted(kinds & _SURFACES))
             raise UserError(
@@ -102,7 +102,7 @@ def output_geometry(connection: Connection, layer: Layer) -> OutputGeometry:
         dimension=dimension,
         unchanged=target != "Geometry" and name == target + ("Z" if has_z else ""),
         drops_m=has_m,
-        linearises=bool(kinds & _CURVED),
+        linearises=curved or bool(kinds & _CURVED),
     )
 
 
@@ -113,19 +113,24 @@ def _target(kinds: set[str], dimension: int | None) -> LiteralString:
     return "Geometry" if dimension is None else _MULTI[dimension]
 
 
-def _kinds_present(connection: Connection, layer: Layer) -> tuple[set[str], bool, bool]:
-    """Return the geometry types in the rows, and whether any has Z, any has M; checks their SRIDs."""
+def _kinds_present(connection: Connection, layer: Layer) -> tuple[set[str], bool, bool, bool]:
+    """Return the geometry types in the rows, and whether any has Z, M, or curves in a collection.
+
+    Checks their SRIDs.
+    """
     query = sql.SQL(
-        "SELECT GeometryType(ST_Force2D({0})), ST_Zmflag({0}), ST_SRID({0}), count(*) FROM {1} AS s"
-        " WHERE {0} IS NOT NULL GROUP BY 1, 2, 3"
+        "SELECT GeometryType(ST_Force2D({0})), ST_Zmflag({0}), ST_SRID({0}), count(*),"
+        " bool_or(starts_with(GeometryType({0}), 'GEOMETRYCOLLECTION') AND ST_HasArc({0}))"
+        " FROM {1} AS s WHERE {0} IS NOT NULL GROUP BY 1, 2, 3"
     )
     rows = connection.execute(query.format(layer.shape("s"), layer.relation)).fetchall()
     srids: Counter[int] = Counter()
-    for _, _, srid, count in rows:
+    for _, _, srid, count, _ in rows:
         srids[srid] += count
     _check_srids(layer, srids)
     flags = {row[1] for row in rows}  # 0 is XY, 1 XYM, 2 XYZ, 3 XYZM
-    return {row[0] for row in rows}, bool(flags & {2, 3}), bool(flags & {1, 3})
+    curved = any(row[4] for row in rows)
+    return {row[0] for row in rows}, bool(flags & {2, 3}), bool(flags & {1, 3}), curved
 
 
 def _check_srids(layer: Layer, srids: Counter[int]) -> None:

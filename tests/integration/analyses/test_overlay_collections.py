@@ -145,3 +145,19 @@ def test_a_hole_beyond_its_shell(
     whole = shapely.MultiPolygon([shapely.box(3, 1, 4, 3), shell])
     cut = shapely.difference if operation is erase else shapely.intersection
     assert shapely.area(shapes_of(run)[1]) == pytest.approx(cut(whole, shapely.box(*mask)).area)
+
+
+@BOTH
+def test_curves_in_collections(connection: Connection, operation: Any) -> None:
+    """No other row has curves, so that nothing but a look into collections tells of them."""
+    disc = "CURVEPOLYGON(CIRCULARSTRING(0 0, 1 1, 2 0, 1 -1, 0 0))"
+    bow = "CIRCULARSTRING(0 3, 1 4, 2 3)"
+    rows = [(1, 0.0, f"GEOMETRYCOLLECTION({disc}, GEOMETRYCOLLECTION({bow}))"), (2, 0.0, "POINT(0.5 0)")]
+    dataset = add_table(connection, rows, table="features")
+    mask = add(connection, [shapely.box(-1, -9, 1, 9)], "masks")
+    run = assert_views_agree(connection, operation, dataset, mask)
+    assert_right(run, 2)
+    assert "curves were replaced by short straight lines" in run.counts["notes"]
+    area, length = 3.140, 3.141  # a half of each is left, and the polygon's new edge
+    assert shapely.area(shapes_of(run)[1]) == pytest.approx(area / 2, abs=0.002)
+    assert shapely.length(shapes_of(run)[1]) == pytest.approx(length / 2 + length + 2, abs=0.002)
