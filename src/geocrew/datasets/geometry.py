@@ -28,10 +28,15 @@ _SURFACES = {"POLYHEDRALSURFACE", "TIN", "TRIANGLE"}
 _CURVED = {"CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"}
 _MULTI: tuple[LiteralString, ...] = ("MultiPoint", "MultiLineString", "MultiPolygon")
 
-# ST_CurveToLine raises for an empty CurvePolygon: "need at least 1 ring".
+# ST_CurveToLine raises for an empty CurvePolygon, alone or in what holds nothing else: "need at least 1
+# ring".
 STRAIGHT: LiteralString = (
-    "CASE WHEN starts_with(GeometryType({shape}), 'CURVEPOLYGON') AND ST_IsEmpty({shape})"
-    " THEN ST_SetSRID('POLYGON EMPTY'::geometry, ST_SRID({shape})) ELSE ST_CurveToLine({shape}) END"
+    "CASE WHEN ST_IsEmpty({shape})"
+    " AND left(GeometryType({shape}), 12) IN ('CURVEPOLYGON', 'MULTISURFACE')"
+    " THEN ST_SetSRID('POLYGON EMPTY'::geometry, ST_SRID({shape}))"
+    " WHEN ST_IsEmpty({shape}) AND starts_with(GeometryType({shape}), 'GEOMETRYCOLLECTION')"
+    " THEN ST_SetSRID('GEOMETRYCOLLECTION EMPTY'::geometry, ST_SRID({shape}))"
+    " ELSE ST_CurveToLine({shape}) END"
 )
 
 
