@@ -13,7 +13,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from geocrew.analyses.parts import groups_shapes
 from geocrew.analyses.parts.groups import Grouping, by_field, by_list, by_nothing, find_field
-from geocrew.analyses.parts.groups_aggregates import Aggregate, Function, find_aggregates
+from geocrew.analyses.parts.groups_aggregates import (
+    Aggregate,
+    Function,
+    beyond_range,
+    find_aggregates,
+)
 from geocrew.analyses.parts.groups_census import count_rows, merged_geometry, name_failed
 from geocrew.analyses.parts.groups_select import FEATURE_COUNT, Groups
 from geocrew.analyses.parts.groups_shapes import InvalidShapeFoundError, Unions
@@ -23,6 +28,7 @@ from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, prepare
 from geocrew.datasets.layer import Layer, open_layer
+from geocrew.datasets.number_range import in_range
 from geocrew.datasets.output import ID
 from geocrew.datasets.staging import SCHEMA, clear
 from geocrew.datasets.steady import steady, watched
@@ -200,7 +206,8 @@ def _run(
         features.check_unchanged(connection)
         tell(0.1, "summing up the groups")
         counts = count_rows(connection, groups)
-        groups_shapes.list_groups(context, groups, boxes=params.output_mode == "view")
+        with in_range(beyond_range(groups.aggregates)):
+            groups_shapes.list_groups(context, groups, boxes=params.output_mode == "view")
     unions, ticks, n_groups = Unions(), SILENT, _count_groups(context)
     if params.output_mode == "static":
         unions = groups_shapes.unite_groups(

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.integration.analyses.layers import add_table
 from tests.integration.analyses.test_dissolve import dissolve, towns
 
 from geocrew.analyses.dissolve import ANALYSIS
 from geocrew.db import Connection
-from geocrew.errors import InvalidParameters
+from geocrew.errors import InvalidParameters, UserError
 
 MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({}, ['dissolve_field is required for dissolve_mode "field"; fields of dataset', "state, people"]),
@@ -99,6 +100,28 @@ def test_mistakes(connection: Connection, params: dict[str, Any], words: list[st
         dissolve(connection, dataset_id, **params)
     for each in words:
         assert each in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+def test_values_too_large_to_be_summed_up(connection: Connection, mode: str) -> None:
+    rows = [(key, value, "POINT(1 1)") for key, value in enumerate((1e200, 3e200, 2e200, None))]
+    params: dict[str, Any] = {"dissolve_mode": "all", "output_mode": mode}
+    dataset_id = add_table(connection, rows)
+    run = dissolve(
+        connection, dataset_id, aggregation_fields={"value": ["avg", "sum", "median"]}, **params
+    )
+    assert run.column("value_avg") == [pytest.approx(2e200)]
+    assert run.column("value_sum") == [pytest.approx(6e200)]
+    with pytest.raises(UserError, match=r"aggregation_fields: values of value_stddev .* choose median"):
+        dissolve(connection, dataset_id, aggregation_fields={"value": ["max", "stddev"]}, **params)
+    rows = [(key, value, "POINT(1 1)") for key, value in enumerate((1e308, 1.5e308))]
+    with pytest.raises(UserError, match=r"values of value_sum, value_avg are too large"):
+        dissolve(
+            connection,
+            add_table(connection, rows),
+            aggregation_fields={"value": ["sum", "avg"]},
+            **params,
+        )
 
 
 def test_a_mistake_in_an_item_is_told_once_and_in_words_of_json() -> None:

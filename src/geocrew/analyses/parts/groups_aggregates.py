@@ -8,7 +8,7 @@ from geocrew.analyses.parts.groups import find_field, is_text, value_of
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
-from geocrew.errors import InvalidParameters
+from geocrew.errors import InvalidParameters, UserError
 
 Function = Literal["sum", "avg", "min", "max", "count", "median", "stddev", "first"]
 
@@ -16,10 +16,10 @@ _PARAMETER = "aggregation_fields"
 _OF_NUMBERS = ("sum", "avg", "median", "stddev")
 _ORDERED = ("integer", "real", "text", "date", "timestamp")
 # Sums in the order of their terms have the same bits whatever the order of the rows. Whole numbers are
-# summed exactly in any order.
+# summed exactly in any order. PostgreSQL's avg adds up squares besides, which overflow from 10^154 on.
 _SQL: dict[Function, LiteralString] = {
     "sum": "sum({value} ORDER BY {value})",
-    "avg": "avg({value} ORDER BY {value})",
+    "avg": "sum({value} ORDER BY {value}) / NULLIF(count({value}), 0)",
     "min": "min({value})",
     "max": "max({value})",
     "count": "count(*) FILTER (WHERE {value})",
@@ -81,6 +81,15 @@ def find_aggregates(layer: Layer, chosen: Mapping[str, Sequence[Function]]) -> l
 def number_fields(aggregates: Iterable[Aggregate]) -> dict[str, Field]:
     """Return by name the fields of which numbers are taken."""
     return {each.field.name: each.field for each in aggregates if each.field.numeric}
+
+
+def beyond_range(aggregates: Iterable[Aggregate]) -> UserError:
+    """Return the error that says which of the aggregates may have left the range of float8."""
+    names = [each.name for each in aggregates if each.function in ("sum", "avg", "stddev")]
+    return UserError(
+        f"aggregation_fields: values of {', '.join(names)} are too large to be summed up in float8"
+        " (1.8e308, for stddev 1e154); choose median, min or max, or mend them"
+    )
 
 
 def _field(layer: Layer, name: str, function: Function) -> Field:
