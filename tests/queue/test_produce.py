@@ -1,13 +1,16 @@
 """Enqueue, cancel, retry: what callers may do to jobs."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types.json import set_json_loads
 
 from geocrew.db import Connection, connect
-from geocrew.errors import InvalidParameters, NotFound, UserError
+from geocrew.errors import InvalidParameters, LeaseLost, NotFound, UserError
 from geocrew.queue import consume, observe, produce
 from geocrew.queue.job import Claim
 from geocrew.queue.presence import register_types
@@ -46,7 +49,26 @@ def test_plain_insert_fills_the_rest(connection: Connection) -> None:
     connection.execute("INSERT INTO background_jobs (job_type) VALUES ('play')")
     (job,) = observe.listed(connection)
     assert (job.status, job.params, job.progress, job.attempt, job.user_id) == ("queued", {}, 0, 0, 1)
-    assert _claim(connection).params == {}
+    assert consume.params(connection, _claim(connection)) == {}
+
+
+def test_a_claim_reads_no_parameters(connection: Connection) -> None:
+    def refuse(text: str | bytes) -> NoReturn:
+        raise AssertionError(f"{len(text)} bytes were read")
+
+    produce.enqueue(connection, "play", {"a": "b" * 100_000})
+    set_json_loads(refuse, connection)
+    claim = _claim(connection)
+    set_json_loads(json.loads, connection)
+    assert consume.params(connection, claim) == {"a": "b" * 100_000}
+
+
+def test_parameters_are_read_under_the_lease_alone(connection: Connection) -> None:
+    produce.enqueue(connection, "play", {})
+    claim = _claim(connection)
+    connection.execute("UPDATE background_jobs SET lease = gen_random_uuid()")
+    with pytest.raises(LeaseLost):
+        consume.params(connection, claim)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])

@@ -49,6 +49,15 @@ def claim(
         return cursor.execute(statement(_SQL, "claim"), values).fetchall()
 
 
+def params(connection: Connection, claim: Claim) -> Any:
+    """Return the parameters of a job, whatever JSON they are; raises LeaseLost when it is not ours."""
+    values = {"id": claim.id, "lease": claim.lease}
+    row = connection.execute(statement(_SQL, "params"), values).fetchone()
+    if row is None:
+        raise LeaseLost(f"job {claim.id}")
+    return row[0]
+
+
 def seconds_to_next(connection: Connection, job_types: Sequence[str]) -> float | None:
     """Return how long until the next waiting job may run, or None when nothing waits."""
     row = connection.execute(statement(_SQL, "next_run"), {"job_types": list(job_types)}).fetchone()

@@ -22,12 +22,11 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that is ours to run until its lease lapses."""
+    """A job that is ours to run until its lease lapses; `consume.params` reads its parameters."""
 
     id: int
     user_id: int
     job_type: str
-    params: Any
     attempt: int
     max_attempts: int
     crashes: int

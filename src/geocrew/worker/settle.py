@@ -13,13 +13,14 @@ from geocrew.queue.job import Claim
 
 
 def publish(
-    connection: Connection, claim: Claim, params: Params, product: Product, started: float
+    connection: Connection, claim: Claim, given: Any, params: Params, product: Product, started: float
 ) -> dict[str, Any]:
     """Make output, catalog row and `completed` visible together; raises LeaseLost, then nothing is.
 
-    `started` is time.monotonic() of the run's begin.
+    `given` are the parameters as the job's row has them, `params` the same checked; `started`
+    is time.monotonic() of the run's begin.
     """
-    source = {"job_type": claim.job_type, "params": claim.params}
+    source = {"job_type": claim.job_type, "params": given}
     draft = publication.draft(connection, product, params, claim.user_id, source)
     with connection.transaction():
         dataset = publication.publish(

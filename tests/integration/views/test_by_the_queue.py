@@ -88,9 +88,10 @@ def test_an_attempt_that_lost_its_lease_records_nothing(connection: Connection, 
     assert claim.id == job_id
     connection.execute("INSERT INTO spots VALUES (9, 9, NULL)")
     analysis = analyses.find("refresh_view")
-    parsed = analysis.parse(claim.params)
+    given = consume.params(connection, claim)
+    parsed = analysis.parse(given)
     product = analysis.run(parsed, DirectContext(connection))
     connection.execute("UPDATE background_jobs SET lease = %s WHERE id = %s", (uuid4(), job_id))
     with pytest.raises(LeaseLost):
-        publish(connection, claim, parsed, product, time.monotonic())
+        publish(connection, claim, given, parsed, product, time.monotonic())
     assert catalog.get(connection, made.id).row_count == 5

@@ -1,4 +1,5 @@
 -- Take up to `limit` jobs of the given types: highest priority first, within it the oldest.
+-- Parameters stay where they are: they may be megabytes, and the job's own process reads them.
 -- One index scan for each type (LATERAL), because one over all types could not keep the index's order.
 WITH candidates AS (
     SELECT job.id, job.priority, job.run_at
@@ -26,6 +27,6 @@ SET status = 'running',
     progress_message = NULL
 FROM chosen
 WHERE job.id = chosen.id
-RETURNING job.id, job.user_id, job.job_type, job.params, job.attempt, job.max_attempts, job.crashes, job.lease,
+RETURNING job.id, job.user_id, job.job_type, job.attempt, job.max_attempts, job.crashes, job.lease,
     extract(epoch FROM job.timeout)::float8 AS timeout_seconds,
     extract(epoch FROM job.started_at - job.run_at)::float8 AS waited_seconds
