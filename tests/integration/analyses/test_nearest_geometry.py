@@ -230,6 +230,23 @@ def test_a_view_of_points_in_degrees_walks_the_index(connection: Connection) -> 
     assert "Order By: (geom <-> " in plan
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_one_huge_target_among_small_ones_is_cut_up(connection: Connection, limit: int) -> None:
+    connection.execute(
+        "CREATE TABLE mixed AS SELECT i AS id,"
+        " ST_Buffer(ST_Point(i % 10 * 50, i / 10 * 50, 27700), CASE i WHEN 7 THEN 200 ELSE 3 END,"
+        " CASE i WHEN 7 THEN 'quad_segs=5000' ELSE 'quad_segs=1' END) AS geom"
+        " FROM generate_series(1, 100) AS i;"
+        "CREATE TABLE spots AS SELECT i AS id,"
+        " ST_MakeEnvelope(i % 30 * 17, i / 30 * 25, i % 30 * 17 + 1, i / 30 * 25 + 1, 27700) AS geom"
+        " FROM generate_series(1, 600) AS i"
+    )
+    first, second = add_dataset(connection, "spots"), add_dataset(connection, "mixed")
+    run = nearest(connection, first, second, limit=limit)
+    assert any("pieces of big shapes" in message for _, message in run.context.steps)
+    assert run.rows() == nearest(connection, first, second, limit=limit, output_mode="view").rows()
+
+
 def test_progress_grows_while_targets_are_prepared(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
