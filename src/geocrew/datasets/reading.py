@@ -34,7 +34,10 @@ _ARRAY = ("to_jsonb({c})::text", pa.string())
 _FINITE = "CASE WHEN abs({c}) < 'Infinity' THEN {c} END"
 # Keys of AR1's JSONB column, by their type in the catalog.
 _KEYS: dict[str, tuple[str, pa.DataType]] = {
-    "integer": ("geocrew.to_number({c} -> {k})::bigint", pa.int64()),
+    "integer": (
+        "CASE WHEN geocrew.to_number({c} -> {k}) IS NOT NULL THEN ({c} ->> {k})::numeric::bigint END",
+        pa.int64(),
+    ),
     "real": ("geocrew.to_number({c} -> {k})", pa.float64()),
     "boolean": (
         "CASE jsonb_typeof({c} -> {k}) WHEN 'boolean' THEN ({c} ->> {k})::boolean END",

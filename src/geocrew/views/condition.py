@@ -208,11 +208,15 @@ def value_of(field: Field) -> sql.Composable:
     """Return the value of a field of `s`, typed where it is a key of AR1's `properties`."""
     if field.properties_column is None:
         return sql.Identifier("s", field.name)
-    if field.numeric:
+    if field.type == "real":
         return field.number("s")
     text = sql.SQL("({}->>{})").format(
         sql.Identifier("s", field.properties_column), sql.Literal(field.name)
     )
+    if field.type == "integer":
+        # float8 has no place for all digits of an integer beyond 2^53.
+        whole = sql.SQL("CASE WHEN {} IS NOT NULL THEN {}::numeric END")
+        return whole.format(field.number("s"), text)
     return sql.SQL("{}::boolean").format(text) if field.type == "boolean" else text
 
 

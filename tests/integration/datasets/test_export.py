@@ -11,6 +11,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
+from pyarrow import parquet
 from tests.integration.datasets.conftest import Rows, Take
 
 from geocrew.datasets import reading
@@ -147,6 +148,17 @@ def test_ar1_keys_become_columns(tmp_path: Path, connection: Connection) -> None
     assert frame["n"].tolist()[0::2] == [12, 7]
     assert math.isnan(frame["n"][1])
     assert frame["s"].isna().tolist() == [False, True, True]
+
+
+def test_ar1_integers_keep_all_digits(tmp_path: Path, connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE a (id serial PRIMARY KEY, properties jsonb, geom geometry(Geometry, 4326));"
+        "INSERT INTO a (properties) SELECT jsonb_build_object('n', n)"
+        " FROM (VALUES (9007199254740993), (-9007199254740995)) AS t (n)"
+    )
+    export(connection, register(connection, "public", "a"), tmp_path / "x.parquet", tmp_path)
+    table = parquet.read_table(tmp_path / "x.parquet")
+    assert table["n"].to_pylist() == [9007199254740993, -9007199254740995]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

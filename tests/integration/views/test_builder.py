@@ -178,6 +178,18 @@ def test_fields_of_ar1s_layout_are_fields(connection: Connection) -> None:
     ]
 
 
+def test_large_integers_of_ar1s_layout_keep_all_digits(connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE ar1 (id int PRIMARY KEY, geom geometry(Point, 4326), properties jsonb);"
+        "INSERT INTO ar1 SELECT i, ST_Point(i, i, 4326), jsonb_build_object('n', 9007199254740990 + i)"
+        " FROM generate_series(1, 5) AS i"
+    )
+    source = registry.register(connection, "public", "ar1").id
+    where = {"op": "=", "args": [{"property": "n"}, 9007199254740993]}
+    run = build(connection, source, columns=["n"], where=where)
+    assert [(row["id"], row["n"]) for row in run.rows()] == [(3, 9007199254740993)]
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
