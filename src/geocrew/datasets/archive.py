@@ -1,7 +1,9 @@
 """Zipped shapefiles: checked by their directory, then unpacked under our names with a hard limit."""
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from geocrew.datasets.shelter import SHAPEFILE_PARTS
@@ -12,6 +14,7 @@ MAX_RATIO = 100
 MAX_BYTES = 8 * 1024**3
 _ARCHIVES = {".zip", ".shz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz", ".kmz"}
 _CHUNK = 1024 * 1024
+_DAMAGE = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError)
 
 
 def unpack(path: Path, directory: Path, layer: str | None, max_bytes: int = MAX_BYTES) -> Path:
@@ -27,8 +30,10 @@ def unpack(path: Path, directory: Path, layer: str | None, max_bytes: int = MAX_
             chosen = _choose(path, members, layer)
             for suffix, member in chosen.items():
                 _extract(archive, member, directory / f"input{suffix}")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise RefusedInput(f'"{path.name}" is a damaged zip file: {error}') from error
+    except OSError as error:
+        raise RefusedInput(f'"{path.name}" cannot be unpacked: {error}') from error
     return directory / "input.shp"
 
 

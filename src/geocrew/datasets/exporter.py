@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
+
 from geocrew.datasets import raster_cog, reference_systems, writers
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.geometry import STRAIGHT
@@ -85,6 +87,12 @@ def _write(connection: Connection, dataset: Dataset, target: Path, raster_dir: P
             return _VECTOR[suffix](connection, plan, inner / target.name, crs)
         except writers.write_errors() as error:
             raise RefusedInput(f"dataset {dataset.id} cannot be written as {suffix}: {error}") from error
+        except psycopg.DataError as error:
+            reason = error.diag.message_primary or str(error)
+            raise UserError(
+                f"dataset {dataset.id} holds a value that is not of its field's type any more, as the"
+                f" catalog knows it: {reason}; register its table again"
+            ) from error
 
 
 def _shape(dataset: Dataset, suffix: str) -> str:

@@ -97,7 +97,8 @@ def _parse(wkb: pa.Array, first_row: int) -> Shapes:
     try:
         wkb.validate(full=True)
         values[:] = wkb.to_pylist()
-        shapes: Shapes = shapely.from_wkb(values)
+        with np.errstate(invalid="ignore"):
+            shapes: Shapes = shapely.from_wkb(values)
     except (shapely.errors.ShapelyError, NotImplementedError, pa.ArrowInvalid) as error:
         row = next((i for i, value in enumerate(values) if not _parses(value)), 0)
         raise RefusedInput(f"row {first_row + row}: {_reason(error)}") from error

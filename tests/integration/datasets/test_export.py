@@ -161,6 +161,18 @@ def test_ar1_integers_keep_all_digits(tmp_path: Path, connection: Connection) ->
     assert table["n"].to_pylist() == [9007199254740993, -9007199254740995]
 
 
+def test_ar1_integers_that_have_grown_too_large_are_told(tmp_path: Path, connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE a (id serial PRIMARY KEY, properties jsonb, geom geometry(Geometry, 4326));"
+        "INSERT INTO a (properties) VALUES (jsonb_build_object('n', 5))"
+    )
+    dataset = register(connection, "public", "a")
+    connection.execute("UPDATE a SET properties = jsonb_build_object('n', 1e20)")
+    with pytest.raises(UserError, match="not of its field's type any more"):
+        export(connection, dataset, tmp_path / "x.gpkg", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_empty_dataset_is_an_empty_file(
     suffix: str, tmp_path: Path, take: Take, connection: Connection

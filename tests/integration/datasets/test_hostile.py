@@ -219,6 +219,20 @@ def test_zip_files_that_are_not_taken(
         take(archive(tmp_path / "x.zip", *entries))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_entry_that_is_damaged(method: int, tmp_path: Path, take: Take) -> None:
+    path, rough = tmp_path / "x.zip", np.random.default_rng(1).integers(0, 9, 100_000)
+    with zipfile.ZipFile(path, "w", method) as file:
+        file.writestr("a.shp", rough.astype(np.uint8).tobytes())
+    content = path.read_bytes()
+    for at in range(100, len(content) - 200, len(content) // 20):
+        path.write_bytes(
+            content[:at] + bytes(byte ^ 255 for byte in content[at : at + 50]) + content[at + 50 :]
+        )
+        with pytest.raises(RefusedInput, match=r"is a damaged zip file|cannot be unpacked: Invalid"):
+            take(path)
+
+
 def test_a_zip_entry_that_lies_about_its_size(tmp_path: Path, take: Take) -> None:
     path = archive(tmp_path / "x.zip", ("a.shp", bytes(range(256)) * 40))
     content = path.read_bytes()
