@@ -5,7 +5,7 @@ be stopped: polygons that fit together are merged by dropping the edges that two
 others by GEOS's overlay, group by group in this process.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ from geocrew.analyses.parts.groups_unchecked import take_unchecked
 from geocrew.analysis import Analysis, Column, Context, Product, VectorParams, notes, rest, step_of
 from geocrew.datasets.build import build
 from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.features import Features, prepare, reach_rows
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.number_range import in_range
 from geocrew.datasets.output import ID
@@ -172,38 +172,43 @@ def run(params: Params, context: Context) -> Product:
     with watched(layer):
         reached = 0.0
         if params.output_mode == "static" and params.on_invalid != "fail":
-            unchecked = take_unchecked(context.connection, layer, context.staging, grouping)
-            if unchecked is not None:
+            taken = take_unchecked(context.connection, layer, context.staging, grouping)
+            if taken is not None:
                 try:
-                    return _run(params, context, layer, unchecked, (grouping, aggregates))
+                    return _run(params, context, layer, lambda: taken, (grouping, aggregates))
                 except InvalidShapeFoundError as found:
                     reached = _MERGING[0] + (_MERGING[1] - _MERGING[0]) * found.share
                     clear(context.connection, context.staging)
         show = step_of(context, "checking shapes", reached, reached + (1 - reached) * 0.1)
-        features = prepare(context.connection, layer, context.staging, params.on_invalid, show)
-        return _run(params, context, layer, features, (grouping, aggregates), reached, checked=True)
+        rows = reach_rows(context.connection, layer, context.staging)
+
+        def checked() -> Features:
+            return prepare(context.connection, rows, context.staging, params.on_invalid, show)
+
+        return _run(params, context, layer, checked, (grouping, aggregates), reached, checked=True)
 
 
 def _run(
     params: Params,
     context: Context,
     layer: Layer,
-    features: Features,
+    take: Callable[[], Features],
     asked: tuple[Grouping, list[Aggregate]],
     reached: float = 0.0,
     *,
     checked: bool = False,
 ) -> Product:
-    """Make the product; progress goes from `reached` to 1."""
+    """Make the product of the rows that `take` takes; progress goes from `reached` to 1."""
 
     def tell(share: float, message: str = "merging shapes") -> None:
         context.progress(reached + (1 - reached) * share, message)
 
     connection = context.connection
-    shape = merged_geometry(connection, features, params.multipart)
-    groups = Groups(features, *asked, shape, params.multipart)
     with steady(connection):
+        features = take()
         features.check_unchanged(connection)
+        shape = merged_geometry(connection, features, params.multipart)
+        groups = Groups(features, *asked, shape, params.multipart)
         tell(0.1, "summing up the groups")
         counts = count_rows(connection, groups)
         with in_range(beyond_range(groups.aggregates)):

@@ -24,11 +24,11 @@ from geocrew.analysis import Analysis, Context, Product, balance, notes, rest, s
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.features import Features, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import Results, select_rows
-from geocrew.datasets.steady import watched
+from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
@@ -94,9 +94,11 @@ def run(params: Params, context: Context) -> Product:
 def _run(params: Params, context: Context, layer: Layer, field: DataField, rule: Rule) -> Product:
     connection = context.connection
     show = step_of(context, "checking shapes", 0.0, 0.1)
-    features = prepare(connection, layer, context.staging, params.on_invalid, show)
-    show = step_of(context, "reading", 0.1, 0.2)
-    rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
+    reached = reach_rows(connection, layer, context.staging)
+    with steady(connection):
+        features = prepare(connection, reached, context.staging, params.on_invalid, show)
+        show = step_of(context, "reading", 0.1, 0.2)
+        rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
     features = features.known(placed=bool(rows.placed.all()))
     check_values(rule, rows, params.values_named, "hot spots")
     show = step_of(context, "finding neighbours", 0.2, 0.3)

@@ -34,11 +34,11 @@ from geocrew.analysis import Analysis, Column, Context, Product, balance, notes,
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.features import Features, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
-from geocrew.datasets.steady import watched
+from geocrew.datasets.steady import steady, watched
 from geocrew.db import Connection
 
 PERIOD = Column("period", "text", "the period of the row")
@@ -124,16 +124,18 @@ def run(params: Params, context: Context) -> Product:
 def _run(params: Params, context: Context, subject: Subject) -> Product:
     connection, layer, timing = context.connection, subject.layer, subject.timing
     show = step_of(context, "checking shapes", 0.0, 0.1)
-    features = prepare(connection, layer, context.staging, params.on_invalid, show)
-    context.progress(0.1, "finding periods")
-    labels = find_periods(connection, features, timing)
-    timing = timing.fixed(labels)
-    found = _read(context, features, replace(subject, timing=timing), labels)
-    check_periods(connection, features, timing, labels, found.step)
-    rows = found.inside()
+    reached = reach_rows(connection, layer, context.staging)
+    with steady(connection):
+        features = prepare(connection, reached, context.staging, params.on_invalid, show)
+        context.progress(0.1, "finding periods")
+        labels = find_periods(connection, features, timing)
+        timing = timing.fixed(labels)
+        found = _read(context, features, replace(subject, timing=timing), labels)
+        check_periods(connection, features, timing, labels, found.step)
+        rows = found.inside()
+        outside = len(found.row) - len(rows.row)
+        dropped = name_outside(connection, features, timing, labels) if outside else []
     features = features.known(placed=bool(rows.placed.all()))
-    outside = len(found.row) - len(rows.row)
-    dropped = name_outside(connection, features, timing, labels) if outside else []
     show = step_of(context, "finding neighbours", 0.25, 0.3)
     rule = fit_rule(subject.rule, connection, features, rows, show, params.output_mode)
     scores = score_periods(
@@ -147,7 +149,6 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
     trends = find_trends(rows.place, rows.step, scores.z, scores.bins)
     if params.output_mode == "static":
         staged = _build_static(context, features, rows, scores, trends, labels, params.correction)
-        described = None
     else:
         view = features.for_view(layer)
         results = view_results(
@@ -156,7 +157,6 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         select = select_rows(view, results)
         writing = rest(context, WRITING)
         staged = build(connection, context.staging, params.output_mode, select, show=writing)
-        described = _scope(context, features, timing, labels) if staged.kind == "view" else None
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")
     counts = _counts(rule, rows, scores, trends)
@@ -168,7 +168,7 @@ def _run(params: Params, context: Context, subject: Subject) -> Product:
         staged=staged,
         name=name,
         counts=counts,
-        described=described,
+        described=_scope(context, features, timing, labels) if staged.kind == "view" else None,
         summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
     )
 

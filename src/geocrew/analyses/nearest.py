@@ -24,7 +24,7 @@ from geocrew.analyses.parts.nearest_unit import unit_in_words
 from geocrew.analysis import Analysis, Context, Product, VectorParams, notes, rest, step_of
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
-from geocrew.datasets.features import prepare
+from geocrew.datasets.features import Reached, prepare, reach_rows
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import ID, Results, select_rows
 from geocrew.datasets.pairing import Side, has_gaps, has_shape_index
@@ -108,10 +108,11 @@ def run(params: Params, context: Context) -> Product:
 
 def _run(params: Params, context: Context, plan: Plan) -> Product:
     connection, search = context.connection, plan.search
-    source, target = _open_sides(params, context, plan)
+    reached = [reach_rows(connection, plan.source, context.staging)]
+    if not search.same:
+        reached.append(reach_rows(connection, plan.target, context.staging, part="2"))
     with steady(connection):
-        for side in (source, target):
-            side.features.check_unchanged(connection)
+        source, target = _open_sides(params, context, plan, reached)
         show = part_of(context.progress, 0.1, 0.7)
         finder = Finder(connection, context.staging, source, target, search, show)
         nowhere: list[dict[str, Any]] = []
@@ -139,16 +140,16 @@ def _run(params: Params, context: Context, plan: Plan) -> Product:
     )
 
 
-def _open_sides(params: Params, context: Context, plan: Plan) -> tuple[Side, Side]:
-    """Make both layers addressable and valid; one that is both is read once."""
+def _open_sides(params: Params, context: Context, plan: Plan, rows: list[Reached]) -> tuple[Side, Side]:
+    """Make both layers valid; one that is both is read once."""
     connection = context.connection
     show = step_of(context, "checking shapes", 0.0, 0.05)
-    features = prepare(connection, plan.source, context.staging, params.on_invalid, show)
+    features = prepare(connection, rows[0], context.staging, params.on_invalid, show)
     source = Side(features, Alignment(None, 0.0), has_gaps(connection, features.layer))
     if plan.search.same:
         return source, source
     show = step_of(context, "checking shapes of the targets", 0.05, 0.1)
-    others = prepare(connection, plan.target, context.staging, params.on_invalid, show, part="2")
+    others = prepare(connection, rows[1], context.staging, params.on_invalid, show, part="2")
     return source, Side(others, plan.alignment, has_gaps(connection, others.layer))
 
 

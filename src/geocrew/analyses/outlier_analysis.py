@@ -31,7 +31,7 @@ from geocrew.analysis import (
 )
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
-from geocrew.datasets.features import Features, prepare
+from geocrew.datasets.features import Features, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
@@ -105,19 +105,23 @@ def run(params: Params, context: Context) -> Product:
     layer, field, rule = check(params, context.connection, context.user_id)
     with watched(layer):
         show = step_of(context, "checking shapes", 0.0, 0.1)
-        features = prepare(context.connection, layer, context.staging, params.on_invalid, show)
-        if rule is None:
-            staged, rows, counts, summary = _score_values(params, context, layer, features, field)
-        else:
-            staged, rows, counts, summary = local_moran.build_local_moran(
-                context, layer, features, field, rule, params.output_mode, params.values_named
+        reached = reach_rows(context.connection, layer, context.staging)
+        with steady(context.connection):
+            features = prepare(context.connection, reached, context.staging, params.on_invalid, show)
+            if rule is None:
+                staged, n, counts, summary = _score_values(params, context, layer, features, field)
+            else:
+                rows = local_moran.read(context, features, field, rule)
+        if rule is not None:
+            staged, n, counts, summary = local_moran.build_local_moran(
+                context, layer, features, field, rule, rows, params.output_mode, params.values_named
             )
     # Where all points are placed their summary is known.
     features = features.known(placed=summary is not None)
     return Product(
         staged=staged,
         name=f"Outliers of {params.value_field} in {layer.dataset.name}",
-        counts=counts | balance(features, rows) | {"notes": notes(features, params.output_mode)},
+        counts=counts | balance(features, n) | {"notes": notes(features, params.output_mode)},
         described=stand_in(context, features) if staged.kind == "view" else None,
         summary=summary if staged.kind == "table" else None,
     )
@@ -128,28 +132,26 @@ def _score_values(
 ) -> tuple[Staged, int, dict[str, Any], Summary | None]:
     """Score every row in PostgreSQL, by a spread that is measured here."""
     connection = context.connection
-    with steady(connection):
-        features.check_unchanged(connection)
-        show = step_of(context, "measuring the spread of the values", 0.1, 0.3)
-        values = read_values(connection, features, field, show)
-        features = features.known(placed=not values.hollow.any())
-        spread = _measure(values, params)
-        for warning in _warnings(params, values.usable().size):
-            context.log(warning, "warning")
-        context.progress(0.3, "scoring the rows")
-        rows, ticks = values.value.size, SILENT
-        if params.output_mode == "static":
-            results, outliers = measured_results(field, features, values, spread, params.threshold)
-            ticks = ticks_over(connection, features.layer, rows)
-            select = select_rows(features, results, ticks)
-        else:
-            view = features.for_view(layer)
-            results = defining_results(field, view, params.method, params.threshold)
-            select = select_rows(view, results)
-        writing = rest(context, 0.3)
-        staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
-        if params.output_mode != "static":
-            outliers = _count_outliers(connection, context.staging.relation("out"))
+    show = step_of(context, "measuring the spread of the values", 0.1, 0.3)
+    values = read_values(connection, features, field, show)
+    features = features.known(placed=not values.hollow.any())
+    spread = _measure(values, params)
+    for warning in _warnings(params, values.usable().size):
+        context.log(warning, "warning")
+    context.progress(0.3, "scoring the rows")
+    rows, ticks = values.value.size, SILENT
+    if params.output_mode == "static":
+        results, outliers = measured_results(field, features, values, spread, params.threshold)
+        ticks = ticks_over(connection, features.layer, rows)
+        select = select_rows(features, results, ticks)
+    else:
+        view = features.for_view(layer)
+        results = defining_results(field, view, params.method, params.threshold)
+        select = select_rows(view, results)
+    writing = rest(context, 0.3)
+    staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
+    if params.output_mode != "static":
+        outliers = _count_outliers(connection, context.staging.relation("out"))
     counts = {
         _CENTRES[params.method]: spread.centre + spread.rest,
         "scale": spread.scale_name,

@@ -13,6 +13,7 @@ from geocrew.datasets.geometry import OutputGeometry, output_geometry
 from geocrew.datasets.invalid import Dropped, leave_out, mend, refuse_invalid
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.names import SYSTEM
+from geocrew.datasets.relation import find_relation
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.db import Connection, statement
 from geocrew.errors import SourceChanged, UserError
@@ -127,9 +128,7 @@ class Features:
         nothing once the file is another; and a snapshot older than a TRUNCATE, and what was inserted
         with it, sees no row at all. The caller's transaction holds the file from here on.
         """
-        connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(self.layer.relation))
-        if _storage(connection, self.layer) != self.storage:
-            raise self.changed()
+        Reached(self.layer, self.storage).check_unchanged(connection)
         if self.mends is None:
             return
         query = sql.SQL("SELECT count(*) FROM {rows} WHERE {mended}.row IS NOT NULL").format(
@@ -141,11 +140,27 @@ class Features:
 
     def changed(self) -> SourceChanged:
         """Return the error that says so."""
-        return SourceChanged(f"{self.layer.described} was changed while the job was reading it")
+        return changed(self.layer)
 
 
-def take_rows(connection: Connection, layer: Layer, workshop: Staging, part: str = "") -> Features:
-    """Make `layer` addressable and look at no shape: for who checks those that matter by himself.
+@dataclass(frozen=True)
+class Reached:
+    """A layer whose rows have addresses, in the file that `storage` numbers."""
+
+    layer: Layer
+    storage: int
+
+    def check_unchanged(self, connection: Connection) -> None:
+        """Raise SourceChanged for another file or other columns; both are held from here on."""
+        connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(self.layer.relation))
+        relation = find_relation(connection, self.layer.schema, self.layer.table)
+        same = relation is not None and self.layer.has_columns_of(relation)
+        if not same or _storage(connection, self.layer) != self.storage:
+            raise changed(self.layer)
+
+
+def reach_rows(connection: Connection, layer: Layer, workshop: Staging, part: str = "") -> Reached:
+    """Make `layer` addressable; not within a snapshot, for a later file would look empty in it.
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
     copied to the workshop first. `part` tells a second layer's relations there from the first's.
@@ -156,23 +171,29 @@ def take_rows(connection: Connection, layer: Layer, workshop: Staging, part: str
         copy = sql.SQL("CREATE TABLE {} AS SELECT * FROM {}")
         connection.execute(copy.format(workshop.relation(f"src{part}"), layer.relation))
         layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
-    storage = _storage(connection, layer)
-    return Features(layer, output_geometry(connection, layer), "repair", None, 0, storage)
+    return Reached(layer, _storage(connection, layer))
+
+
+def take_rows(connection: Connection, layer: Layer, workshop: Staging) -> Features:
+    """Make `layer` addressable and look at no shape: for who checks those that matter by himself."""
+    return _unchecked(connection, reach_rows(connection, layer, workshop))
 
 
 def prepare(
     connection: Connection,
-    layer: Layer,
+    reached: Reached,
     workshop: Staging,
     on_invalid: OnInvalid,
     show: Callable[[float], object],
     part: str = "",
 ) -> Features:
-    """Make `layer` addressable and valid; raises UserError for invalid shapes under `fail`.
+    """Make the rows valid; raises UserError for invalid shapes under `fail`, SourceChanged.
 
-    `show` hears the share of the rows that have been looked at; `part` is that of `take_rows`.
+    Within the snapshot in which they are read: a row that came between the two would be taken as it is.
+    `show` hears the share of the rows that have been looked at; `part` is that of `reach_rows`.
     """
-    features = replace(take_rows(connection, layer, workshop, part), on_invalid=on_invalid)
+    reached.check_unchanged(connection)
+    features = replace(_unchecked(connection, reached), on_invalid=on_invalid)
     layer, geometry = features.layer, features.geometry
     if geometry.dimension == 0:
         return features
@@ -190,6 +211,16 @@ def prepare(
     return replace(
         features, mends=mends if invalid else None, invalid=invalid, lost=lost, dropped=dropped
     )
+
+
+def changed(layer: Layer) -> SourceChanged:
+    """Return the error that says so of a layer."""
+    return SourceChanged(f"{layer.described} was changed while the job was reading it")
+
+
+def _unchecked(connection: Connection, reached: Reached) -> Features:
+    geometry = output_geometry(connection, reached.layer)
+    return Features(reached.layer, geometry, "repair", None, 0, reached.storage)
 
 
 def _check_names(layer: Layer) -> None:

@@ -93,6 +93,10 @@ class Layer:
         """How messages name it."""
         return f"dataset {self.dataset.id}"
 
+    def has_columns_of(self, relation: Relation) -> bool:
+        """Say whether a relation has the columns that this layer was opened with, of the same types."""
+        return self.columns == _columns(relation)
+
     def moved(self, schema: str, table: str) -> "Layer":
         """Return the same layer read from a plain table with the same columns."""
         return replace(self, schema=schema, table=table, relation_kind="r")
@@ -122,7 +126,7 @@ def open_layer(
 
 
 def _layer(dataset: Dataset, relation: Relation, geographic: bool) -> Layer:
-    columns = tuple(column_field(each.name, each.sql_type, each.type_name) for each in relation.columns)
+    columns = _columns(relation)
     by_name = {each.name: each for each in columns}
     geometry = relation.column(dataset.geometry_column)
     if geometry is None or geometry.type_name != "geometry":
@@ -159,3 +163,7 @@ def _has_features(dataset: Dataset) -> bool:
 
 def _article(kind: str) -> str:
     return {"raster": "a raster", "reserved": "reserved and still empty"}.get(kind, f"a {kind}")
+
+
+def _columns(relation: Relation) -> tuple[Field, ...]:
+    return tuple(column_field(each.name, each.sql_type, each.type_name) for each in relation.columns)

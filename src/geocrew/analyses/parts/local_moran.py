@@ -80,12 +80,19 @@ _RESULTS: LiteralString = """
 """
 
 
+def read(context: Context, features: Features, field: Field, rule: Rule) -> Rows:
+    """Read what `build_local_moran` computes from, in the snapshot in which the shapes were checked."""
+    show = step_of(context, "reading", 0.1, 0.2)
+    return read_rows(context.connection, features, field, show, located=rule.contiguity is None)
+
+
 def build_local_moran(
     context: Context,
     layer: Layer,
     features: Features,
     field: Field,
     rule: Rule,
+    rows: Rows,
     output_mode: OutputMode,
     where: str,
 ) -> tuple[Staged, int, dict[str, Any], Summary | None]:
@@ -94,8 +101,6 @@ def build_local_moran(
     Raises UserError, which names the field as `where`, for values of which the statistic says nothing.
     """
     connection = context.connection
-    show = step_of(context, "reading", 0.1, 0.2)
-    rows = read_rows(connection, features, field, show, located=rule.contiguity is None)
     features = features.known(placed=bool(rows.placed.all()))
     check_values(rule, rows, where, "local Moran statistics")
     show = step_of(context, "finding neighbours", 0.2, 0.3)

@@ -11,9 +11,10 @@ from geocrew.analyses.parts.overlay_mask import FARTHEST, DatasetMask
 from geocrew.analyses.parts.overlay_sql import straight_shape, union_near
 from geocrew.analysis import Context
 from geocrew.datasets.compose import Expression, compose
-from geocrew.datasets.features import Features, OnInvalid, prepare
+from geocrew.datasets.features import Features, OnInvalid, prepare, reach_rows
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.srids import Alignment, in_srid_of
+from geocrew.datasets.steady import steady
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -73,14 +74,16 @@ def prepare_mask(
     `show` hears the share of them that is checked.
     """
     connection, table = context.connection, context.staging.relation("mask")
-    features = prepare(connection, mask.layer, context.staging, on_invalid, show, part="2")
-    usable, empty = _count_rows(connection, features)
-    if features.geometry.dimension != 2 and usable:
-        raise UserError(
-            f"{mask.parameter} {mask.layer.dataset.id} holds points, lines or a mixture; "
-            "choose a dataset of polygons"
-        )
-    copied = copy_polygons(connection, table, features, mask.alignment)
+    reached = reach_rows(connection, mask.layer, context.staging, part="2")
+    with steady(connection):
+        features = prepare(connection, reached, context.staging, on_invalid, show, part="2")
+        usable, empty = _count_rows(connection, features)
+        if features.geometry.dimension != 2 and usable:
+            raise UserError(
+                f"{mask.parameter} {mask.layer.dataset.id} holds points, lines or a mixture; "
+                "choose a dataset of polygons"
+            )
+        copied = copy_polygons(connection, table, features, mask.alignment)
     moved = mask.alignment.srid is not None
     srid = mask.layer.srid if mask.alignment.srid is None else mask.alignment.srid
     polygons = DatasetMask(connection, table, srid, moved=moved)
