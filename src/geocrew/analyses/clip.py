@@ -18,10 +18,11 @@ from geocrew.analyses.parts.overlay_polygon import place_polygon
 from geocrew.analyses.parts.overlay_rows import find_extent
 from geocrew.analyses.parts.overlay_sql import one_polygon
 from geocrew.analysis import Analysis, Context, Product, VectorParams
+from geocrew.datasets.features import Reached, reach_rows
 from geocrew.datasets.geojson import ClipGeometry, parse_clip_geometry
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.reference_systems import definition
-from geocrew.datasets.steady import watched
+from geocrew.datasets.steady import steady_for, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats
@@ -80,14 +81,15 @@ def run(params: Params, context: Context) -> Product:
     """Cut in PostgreSQL, by masks that are made here."""
     layer, mask = check(params, context.connection, context.user_id)
     name = f"Clip of {layer.dataset.name}"
-    with watched(layer):
-        if mask is None:
-            return _cut_by_polygon(params, context, layer, name)
+    if mask is not None:
         return cut_by_dataset("clip", params, context, layer, mask, name)
+    reached = reach_rows(context.connection, layer)
+    with watched(layer), steady_for(context.connection, params.output_mode):
+        return _cut_by_polygon(params, context, reached, name)
 
 
-def _cut_by_polygon(params: Params, context: Context, layer: Layer, name: str) -> Product:
-    source = open_source(context, layer, params.on_invalid)
+def _cut_by_polygon(params: Params, context: Context, reached: Reached, name: str) -> Product:
+    layer, source = reached.layer, open_source(context, reached, params.on_invalid)
     polygon = parse_clip_geometry(params.clip_geometry or {})
     if not layer.geographic:
         extent = find_extent(context.connection, source.features)

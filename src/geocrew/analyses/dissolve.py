@@ -31,7 +31,7 @@ from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.number_range import in_range
 from geocrew.datasets.output import ID
 from geocrew.datasets.staging import SCHEMA, clear
-from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.steady import steady, steady_for, watched
 from geocrew.datasets.ticks import SILENT, ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
@@ -169,10 +169,11 @@ def run(params: Params, context: Context) -> Product:
     A table's shapes are taken for valid until one is met that is not; then all starts anew.
     """
     layer, grouping, aggregates = check(params, context.connection, context.user_id)
-    with watched(layer):
+    rows = reach_rows(context.connection, layer)
+    with watched(layer), steady_for(context.connection, params.output_mode):
         reached = 0.0
         if params.output_mode == "static" and params.on_invalid != "fail":
-            taken = take_unchecked(context.connection, layer, context.staging, grouping)
+            taken = take_unchecked(context.connection, rows, context.staging, grouping)
             if taken is not None:
                 try:
                     return _run(params, context, layer, lambda: taken, (grouping, aggregates))
@@ -180,7 +181,6 @@ def run(params: Params, context: Context) -> Product:
                     reached = _MERGING[0] + (_MERGING[1] - _MERGING[0]) * found.share
                     clear(context.connection, context.staging)
         show = step_of(context, "checking shapes", reached, reached + (1 - reached) * 0.1)
-        rows = reach_rows(context.connection, layer, context.staging)
 
         def checked() -> Features:
             return prepare(context.connection, rows, context.staging, params.on_invalid, show)

@@ -11,7 +11,6 @@ from geocrew.analyses.parts.overlay_job import cut_by_dataset
 from geocrew.analyses.parts.overlay_layers import MaskLayer, open_mask
 from geocrew.analysis import Analysis, Context, Product, VectorParams
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.steady import watched
 from geocrew.db import Connection
 
 
@@ -37,8 +36,7 @@ def run(params: Params, context: Context) -> Product:
     """Cut in PostgreSQL, by masks that are made here."""
     layer, mask = check(params, context.connection, context.user_id)
     name = f"{layer.dataset.name} without {mask.layer.dataset.name}"
-    with watched(layer):
-        product = cut_by_dataset("erase", params, context, layer, mask, name)
+    product = cut_by_dataset("erase", params, context, layer, mask, name)
     erased = product.counts["dropped_outside"]
     return replace(product, counts={**product.counts, "n_erased": erased})
 

@@ -24,11 +24,11 @@ from geocrew.analysis import Analysis, Context, Product, balance, notes, rest, s
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features, prepare, reach_rows
+from geocrew.datasets.features import Features, Reached, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import Results, select_rows
-from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.steady import steady, steady_for, watched
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
@@ -87,14 +87,14 @@ def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, 
 def run(params: Params, context: Context) -> Product:
     """Read values and places, compute, and let the server build the output by a join."""
     layer, field, rule = check(params, context.connection, context.user_id)
-    with watched(layer):
-        return _run(params, context, layer, field, rule)
+    reached = reach_rows(context.connection, layer)
+    with watched(layer), steady_for(context.connection, params.output_mode):
+        return _run(params, context, reached, field, rule)
 
 
-def _run(params: Params, context: Context, layer: Layer, field: DataField, rule: Rule) -> Product:
-    connection = context.connection
+def _run(params: Params, context: Context, reached: Reached, field: DataField, rule: Rule) -> Product:
+    connection, layer = context.connection, reached.layer
     show = step_of(context, "checking shapes", 0.0, 0.1)
-    reached = reach_rows(connection, layer, context.staging)
     with steady(connection):
         features = prepare(connection, reached, context.staging, params.on_invalid, show)
         show = step_of(context, "reading", 0.1, 0.2)

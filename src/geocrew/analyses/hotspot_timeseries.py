@@ -34,11 +34,11 @@ from geocrew.analysis import Analysis, Column, Context, Product, balance, notes,
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features, prepare, reach_rows
+from geocrew.datasets.features import Features, Reached, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
-from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.steady import steady, steady_for, watched
 from geocrew.db import Connection
 
 PERIOD = Column("period", "text", "the period of the row")
@@ -117,14 +117,14 @@ def check(params: Params, connection: Connection, user_id: int) -> Subject:
 def run(params: Params, context: Context) -> Product:
     """Read all periods in one go, compute, and let the server build the output by a join."""
     subject = check(params, context.connection, context.user_id)
-    with watched(subject.layer):
-        return _run(params, context, subject)
+    reached = reach_rows(context.connection, subject.layer)
+    with watched(subject.layer), steady_for(context.connection, params.output_mode):
+        return _run(params, context, subject, reached)
 
 
-def _run(params: Params, context: Context, subject: Subject) -> Product:
+def _run(params: Params, context: Context, subject: Subject, reached: Reached) -> Product:
     connection, layer, timing = context.connection, subject.layer, subject.timing
     show = step_of(context, "checking shapes", 0.0, 0.1)
-    reached = reach_rows(connection, layer, context.staging)
     with steady(connection):
         features = prepare(connection, reached, context.staging, params.on_invalid, show)
         context.progress(0.1, "finding periods")

@@ -108,9 +108,7 @@ def run(params: Params, context: Context) -> Product:
 
 def _run(params: Params, context: Context, plan: Plan) -> Product:
     connection, search = context.connection, plan.search
-    reached = [reach_rows(connection, plan.source, context.staging)]
-    if not search.same:
-        reached.append(reach_rows(connection, plan.target, context.staging, part="2"))
+    reached = [reach_rows(connection, each) for each in (plan.source, plan.target)]
     with steady(connection):
         source, target = _open_sides(params, context, plan, reached)
         show = part_of(context.progress, 0.1, 0.7)

@@ -35,7 +35,7 @@ from geocrew.datasets.features import Features, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
-from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.steady import steady, steady_for, watched
 from geocrew.datasets.summary import Summary
 from geocrew.datasets.ticks import SILENT, ticks_over
 from geocrew.db import Connection
@@ -103,9 +103,9 @@ def check(params: Params, connection: Connection, user_id: int) -> tuple[Layer, 
 def run(params: Params, context: Context) -> Product:
     """Score every row by its value alone, or by those of its neighbours."""
     layer, field, rule = check(params, context.connection, context.user_id)
-    with watched(layer):
+    reached = reach_rows(context.connection, layer)
+    with watched(layer), steady_for(context.connection, params.output_mode):
         show = step_of(context, "checking shapes", 0.0, 0.1)
-        reached = reach_rows(context.connection, layer, context.staging)
         with steady(context.connection):
             features = prepare(context.connection, reached, context.staging, params.on_invalid, show)
             if rule is None:

@@ -145,7 +145,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Reached:
-    """A layer whose rows have addresses, in the file that `storage` numbers."""
+    """A layer before a snapshot of it is taken: its rows are in the file that `storage` numbers."""
 
     layer: Layer
     storage: int
@@ -159,24 +159,27 @@ class Reached:
             raise changed(self.layer)
 
 
-def reach_rows(connection: Connection, layer: Layer, workshop: Staging, part: str = "") -> Reached:
-    """Make `layer` addressable; not within a snapshot, for a later file would look empty in it.
+def reach_rows(connection: Connection, layer: Layer) -> Reached:
+    """Note where the rows are, before any snapshot: in one, rows of a later file are not there."""
+    return Reached(layer, _storage(connection, layer))
+
+
+def take_rows(connection: Connection, reached: Reached, workshop: Staging, part: str = "") -> Features:
+    """Make the rows addressable and look at no shape: for who checks those that matter by himself.
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
     copied to the workshop first. `part` tells a second layer's relations there from the first's.
-    Raises UserError for a view whose columns no table can have.
+    Raises SourceChanged, and UserError for a view whose columns no table can have.
     """
+    reached.check_unchanged(connection)
+    layer, storage = reached.layer, reached.storage
     if not layer.stored:
         _check_names(layer)
         copy = sql.SQL("CREATE TABLE {} AS SELECT * FROM {}")
         connection.execute(copy.format(workshop.relation(f"src{part}"), layer.relation))
         layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
-    return Reached(layer, _storage(connection, layer))
-
-
-def take_rows(connection: Connection, layer: Layer, workshop: Staging) -> Features:
-    """Make `layer` addressable and look at no shape: for who checks those that matter by himself."""
-    return _unchecked(connection, reach_rows(connection, layer, workshop))
+        storage = _storage(connection, layer)
+    return Features(layer, output_geometry(connection, layer), "repair", None, 0, storage)
 
 
 def prepare(
@@ -190,10 +193,9 @@ def prepare(
     """Make the rows valid; raises UserError for invalid shapes under `fail`, SourceChanged.
 
     Within the snapshot in which they are read: a row that came between the two would be taken as it is.
-    `show` hears the share of the rows that have been looked at; `part` is that of `reach_rows`.
+    `show` hears the share of the rows that have been looked at; `part` is that of `take_rows`.
     """
-    reached.check_unchanged(connection)
-    features = replace(_unchecked(connection, reached), on_invalid=on_invalid)
+    features = replace(take_rows(connection, reached, workshop, part), on_invalid=on_invalid)
     layer, geometry = features.layer, features.geometry
     if geometry.dimension == 0:
         return features
@@ -216,11 +218,6 @@ def prepare(
 def changed(layer: Layer) -> SourceChanged:
     """Return the error that says so of a layer."""
     return SourceChanged(f"{layer.described} was changed while the job was reading it")
-
-
-def _unchecked(connection: Connection, reached: Reached) -> Features:
-    geometry = output_geometry(connection, reached.layer)
-    return Features(reached.layer, geometry, "repair", None, 0, reached.storage)
 
 
 def _check_names(layer: Layer) -> None:

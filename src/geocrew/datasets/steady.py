@@ -1,10 +1,11 @@
 """One view of the data for several statements, and a plain word where it changed between them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from psycopg import errors
 
+from geocrew.datasets.build import OutputMode
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
 from geocrew.errors import SourceChanged, UserError
@@ -16,6 +17,14 @@ def steady(connection: Connection) -> Iterator[None]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+def steady_for(connection: Connection, output_mode: OutputMode) -> AbstractContextManager[None]:
+    """Run the block as `steady` does where its output reads the source anew: what is told of it is true.
+
+    A table is joined to the rows that were read, which tells whether they are others by then.
+    """
+    return nullcontext() if output_mode == "static" else steady(connection)
 
 
 @contextmanager

@@ -6,12 +6,13 @@ from typing import Any, LiteralString
 import pytest
 from psycopg import errors, sql
 from tests.integration.analyses.changes import changed_at
-from tests.integration.analyses.layers import add_table
+from tests.integration.analyses.layers import add_dataset, add_table
 from tests.run_analysis import Run, run_analysis
 
 from geocrew.db import Connection
 from geocrew.errors import SourceChanged
 
+WRITING = "filling the view, which tells nothing until it is done"
 TWIST: LiteralString = (
     "UPDATE places SET geom = ST_GeomFromText('POLYGON((1 1,3 3,3 1,1 3,1 1))', 27700) WHERE id = 2"
 )
@@ -107,7 +108,10 @@ def test_no_shape_comes_between_the_check_and_the_reading(
         ("hotspot_timeseries", "places", "reading"),
         ("hotspot_analysis", "places", "checking shapes"),
         ("outlier_analysis", "places", "checking shapes"),
+        ("clip", "places", "reading"),
+        ("clip", "places", "cutting"),
         ("clip", "targets", "checking shapes of the mask"),
+        ("clip", "targets", "cutting"),
     ],
 )
 @pytest.mark.parametrize("mode", ["static", "materialized_view"])
@@ -143,3 +147,58 @@ def test_columns_that_become_others(
     except SourceChanged:
         return
     assert run.rows() == expected
+
+
+@pytest.mark.parametrize("mode", ["view", "materialized_view"])
+@pytest.mark.parametrize(
+    ("job_type", "table", "step"),
+    [
+        ("clip", "targets", "cutting"),
+        ("clip", "places", "cutting"),
+        ("erase_analysis", "targets", "cutting"),
+        ("erase_analysis", "places", "reading"),
+        ("dissolve", "places", "summing up the groups"),
+        ("dissolve", "places", WRITING),
+        ("hotspot_analysis", "places", "summing over neighbours"),
+        ("hotspot_timeseries", "places", "summing over neighbours"),
+        ("outlier_analysis", "places", "summing over neighbours"),
+        ("nearest", "targets", "checking shapes of the targets"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["table", "view"])
+def test_counts_are_those_of_the_rows(
+    shared_url: str,
+    connection: Connection,
+    job_type: str,
+    table: str,
+    step: str,
+    mode: str,
+    kind: str,
+) -> None:
+    """A materialized view and what is told of it are of one state; so is a view when it is made."""
+    source, targets = squares(connection), squares(connection, "targets", 10)
+    connection.execute("ALTER TABLE places ADD kind text DEFAULT 'x'")
+    if kind == "view":
+        connection.execute("CREATE VIEW places_seen AS SELECT * FROM places")
+        source = add_dataset(connection, "places_seen", kind="view")
+    statistics = {"dataset_id": source, "value_field": "value", "distance": 3}
+    params: dict[str, dict[str, Any]] = {
+        "nearest": {"source_dataset_id": source, "target_dataset_id": targets, "max_distance": 5},
+        "hotspot_analysis": statistics,
+        "outlier_analysis": statistics | {"method": "local_moran"},
+        "hotspot_timeseries": statistics | {"time_field": "kind", "time_periods": ["x"]},
+        "clip": {"dataset_id": source, "clip_dataset_id": targets},
+        "erase_analysis": {"input_dataset_id": source, "erase_dataset_id": targets},
+        "dissolve": {"source_dataset_id": source, "dissolve_field": "id"},
+    }
+    given = params[job_type] | {"output_mode": mode}
+    if step == WRITING and mode == "view":
+        pytest.skip("nothing is told of a view being written")
+    expected = run_analysis(connection, job_type, given)
+    counts, rows = expected.counts, expected.rows()
+    delete: Any = f"DELETE FROM {table} WHERE id < 7"
+    run = changed_run(shared_url, connection, job_type, given, step, delete)
+    assert run.counts == counts
+    if mode == "materialized_view":
+        assert run.rows() == rows
+        assert run.dataset.row_count == len(rows)

@@ -2,14 +2,14 @@
 
 from geocrew.analyses.parts.groups import Grouping
 from geocrew.datasets.compose import compose
-from geocrew.datasets.features import Features, take_rows
+from geocrew.datasets.features import Features, Reached, take_rows
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection
 
 
 def take_unchecked(
-    connection: Connection, layer: Layer, workshop: Staging, grouping: Grouping
+    connection: Connection, reached: Reached, workshop: Staging, grouping: Grouping
 ) -> Features | None:
     """Return the rows as they are, as if all were valid: `prepare` without its look at every shape.
 
@@ -17,12 +17,12 @@ def take_unchecked(
     None, too, where dimensions mix: what is left after repair may be of one. Or where a row in no group,
     whose shape nobody would meet, is invalid: it is repaired or skipped, and counted, like any other.
     """
-    if not layer.stored:
+    if not reached.layer.stored:
         return None
-    features = take_rows(connection, layer, workshop)
+    features = take_rows(connection, reached, workshop)
     if features.geometry.dimension not in (1, 2) or not features.storage:
         return None
-    return None if _has_invalid_stranger(connection, layer, grouping) else features
+    return None if _has_invalid_stranger(connection, reached.layer, grouping) else features
 
 
 def _has_invalid_stranger(connection: Connection, layer: Layer, grouping: Grouping) -> bool:

@@ -22,10 +22,10 @@ from geocrew.analyses.parts.overlay_rows import Rows, read_rows
 from geocrew.analyses.parts.overlay_workshop import Workshop
 from geocrew.analysis import Context, Product, VectorParams, step_of
 from geocrew.datasets.compose import Expression
-from geocrew.datasets.features import Features, OnInvalid, take_rows
+from geocrew.datasets.features import Features, OnInvalid, Reached, reach_rows, take_rows
 from geocrew.datasets.invalid import count_invalid, refuse_invalid
 from geocrew.datasets.layer import Layer
-from geocrew.datasets.steady import steady, watched
+from geocrew.datasets.steady import steady, steady_for, watched
 from geocrew.errors import UserError
 
 
@@ -50,14 +50,14 @@ class Blade:
     unmoved: int = 0
 
 
-def open_source(context: Context, layer: Layer, on_invalid: OnInvalid) -> Source:
+def open_source(context: Context, reached: Reached, on_invalid: OnInvalid) -> Source:
     """Make the features addressable; raises UserError for invalid shapes under `fail`."""
     context.progress(0.0, "opening the features")
-    features = take_rows(context.connection, layer, context.staging)
+    features = take_rows(context.connection, reached, context.staging)
     if on_invalid == "fail" and features.geometry.dimension != 0:
         show = step_of(context, "checking shapes", 0.0, 0.05)
         refuse_invalid(context.connection, features.layer, show)
-    return Source(layer, replace(features, on_invalid=on_invalid))
+    return Source(reached.layer, replace(features, on_invalid=on_invalid))
 
 
 def cut_by_dataset(
@@ -69,17 +69,20 @@ def cut_by_dataset(
     name: str,
 ) -> Product:
     """Cut the features of `layer` by the union of a dataset's polygons."""
-    source = open_source(context, layer, params.on_invalid)
-    with watched(mask.layer):
+    connection = context.connection
+    reached, blades = reach_rows(connection, layer), reach_rows(connection, mask.layer)
+    with watched(layer), steady_for(connection, params.output_mode):
+        source = open_source(context, reached, params.on_invalid)
         show = step_of(context, "checking shapes of the mask", 0.05, 0.1)
-        prepared = prepare_mask(context, mask, params.on_invalid, show)
+        with watched(mask.layer):
+            prepared = prepare_mask(context, mask, blades, params.on_invalid, show)
 
-    def item(features: Features) -> Expression:
-        return view_mask(mask, prepared.features, features)
+        def item(features: Features) -> Expression:
+            return view_mask(mask, prepared.features, features)
 
-    blade = Blade(prepared.mask, item, prepared.counts, prepared.copied.failed)
-    product = cut(operation, params, context, source, blade, name)
-    prepared.features.check_unchanged(context.connection)
+        blade = Blade(prepared.mask, item, prepared.counts, prepared.copied.failed)
+        product = cut(operation, params, context, source, blade, name)
+        prepared.features.check_unchanged(connection)
     return product
 
 

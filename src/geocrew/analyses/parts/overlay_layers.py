@@ -11,7 +11,7 @@ from geocrew.analyses.parts.overlay_mask import FARTHEST, DatasetMask
 from geocrew.analyses.parts.overlay_sql import straight_shape, union_near
 from geocrew.analysis import Context
 from geocrew.datasets.compose import Expression, compose
-from geocrew.datasets.features import Features, OnInvalid, prepare, reach_rows
+from geocrew.datasets.features import Features, OnInvalid, Reached, prepare
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.steady import steady
@@ -67,14 +67,17 @@ class Blade:
 
 
 def prepare_mask(
-    context: Context, mask: MaskLayer, on_invalid: OnInvalid, show: Callable[[float], None]
+    context: Context,
+    mask: MaskLayer,
+    reached: Reached,
+    on_invalid: OnInvalid,
+    show: Callable[[float], None],
 ) -> Blade:
     """Copy the polygons to the workshop; raises UserError where they are not all polygons.
 
     `show` hears the share of them that is checked.
     """
     connection, table = context.connection, context.staging.relation("mask")
-    reached = reach_rows(connection, mask.layer, context.staging, part="2")
     with steady(connection):
         features = prepare(connection, reached, context.staging, on_invalid, show, part="2")
         usable, empty = _count_rows(connection, features)

@@ -7,6 +7,7 @@ from itertools import chain
 
 import numpy as np
 import shapely
+from psycopg.pq import TransactionStatus
 
 from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import Rows, around
@@ -30,6 +31,7 @@ _CREATE = """
 _TOGETHER, _LIGHT = 64, 100_000
 # Rows are fetched by address: an array of a few thousand is never worth a look at the whole table.
 _BY_ADDRESS = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+_AS_BEFORE = _BY_ADDRESS.replace("= off", "TO DEFAULT")
 _READ: dict[str, GatheredType] = {"place": "int4", "version": "xid", "shape": "bytes"}
 # A row of binary COPY before its shape's bytes; psycopg's own loop over rows takes 12 µs for each.
 _CUT = np.dtype(
@@ -171,9 +173,12 @@ class Read:
 @contextmanager
 def fetching(connection: Connection) -> Iterator[None]:
     """Run the block in a transaction whose joins by address go to each row directly."""
+    within = connection.info.transaction_status != TransactionStatus.IDLE
     with connection.transaction():
         connection.execute(_BY_ADDRESS)
         yield
+        if within:  # what is set there stays set after the block
+            connection.execute(_AS_BEFORE)
 
 
 def addresses(rows: Rows, numbers: Ints) -> str:
