@@ -30,14 +30,17 @@ _LIVENESS = {
 
 # What a database or role is set to for other programs (ALTER DATABASE … SET) must not change a job:
 # few digits moved the boxes that clips select rows by, names came as bytes, backslashes in our own
-# statements were taken for escapes, and a publishing commit failed for the heartbeat beside it.
-# A session that idles is that of a process that computes.
+# statements were taken for escapes, days as text were in no group that named them, and a publishing
+# commit failed for the heartbeat beside it. A session that idles is that of a process that computes.
 _OURS = {
     "client_encoding": "UTF8",
+    "datestyle": "ISO, MDY",
     "default_transaction_isolation": "read committed",
     "extra_float_digits": "1",
     "idle_session_timeout": "0",
+    "intervalstyle": "postgres",
     "standard_conforming_strings": "on",
+    "timezone": "UTC",
 }
 
 # Python refuses to read more digits into an integer at once.

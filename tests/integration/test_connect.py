@@ -16,6 +16,9 @@ ODD: list[tuple[LiteralString, LiteralString]] = [
     ("standard_conforming_strings", "off"),
     ("default_transaction_isolation", "serializable"),
     ("idle_session_timeout", "1min"),
+    ("datestyle", "SQL, DMY"),
+    ("intervalstyle", "iso_8601"),
+    ("timezone", "Asia/Tokyo"),
 ]
 
 
@@ -71,3 +74,45 @@ def test_options_in_the_address_are_kept(database: str) -> None:
         ):
             shown = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
             assert shown == (value,)
+
+
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+@pytest.mark.parametrize(
+    ("kind", "moment"),
+    [
+        ("date", "2020-01-31"),
+        ("date", "infinity"),
+        ("timestamp", "2020-01-31 12:30:00.5"),
+        ("timestamptz", "2020-01-31 12:30:00+00"),
+        ("timestamptz", "0044-03-15 12:30:00+00 BC"),
+        ("timestamptz", "-infinity"),
+    ],
+)
+def test_days_are_compared_as_iso_text(database: str, mode: str, kind: Any, moment: str) -> None:
+    with connect(database, "test", client_min_messages="warning") as connection:
+        name = sql.Identifier(str(conninfo_to_dict(database)["dbname"]))
+        connection.execute(
+            sql.SQL(
+                "ALTER DATABASE {0} SET datestyle = 'SQL, DMY';"
+                "ALTER DATABASE {0} SET timezone = 'Asia/Tokyo'"
+            ).format(name)
+        )
+        connection.execute(
+            sql.SQL(
+                "CREATE TABLE public.days (id integer PRIMARY KEY, day {}, geom geometry(Point, 27700));"
+                "INSERT INTO public.days VALUES (1, {}, ST_Point(1, 1, 27700)),"
+                " (2, '2021-07-08 01:02:03', ST_Point(2, 2, 27700))"
+            ).format(sql.SQL(kind), sql.Literal(moment))
+        )
+        params = {
+            "source_dataset_id": add_dataset(connection, "days", schema="public"),
+            "dissolve_mode": "custom",
+            "custom_field": "day",
+            "custom_groups": [{"name": "that", "values": [moment]}],
+            "output_mode": mode,
+        }
+    with connect(database, "test", client_min_messages="warning") as connection:
+        run = run_analysis(connection, "dissolve", params)
+        assert run.counts["rows_out"] == 1
+        connection.execute("SET datestyle = 'German'; SET timezone = 'America/New_York'")
+        assert run.column("feature_count") == [1]

@@ -1,18 +1,33 @@
 """A field read as text, or as a time of no zone."""
 
+from typing import LiteralString
+
 from psycopg import sql
 
 from geocrew.datasets.fields import Field
 
+# JSON has times in ISO form whatever the DateStyle and zone of who reads a view.
+_ISO: dict[str, LiteralString] = {
+    "date": "(to_jsonb({0}) #>> '{{}}')",
+    "timestamp": "replace(to_jsonb({0}) #>> '{{}}', 'T', ' ')",
+    "timestamptz": "CASE WHEN isfinite({0}) THEN regexp_replace("
+    "replace(to_jsonb({0} AT TIME ZONE 'UTC') #>> '{{}}', 'T', ' '), '( BC)?$', '+00\\1')"
+    " ELSE {0}::text END",
+}
+
 
 def as_text(field: Field, alias: str) -> sql.Composable:
-    """Return the text of a field of table `alias`, compared byte by byte whatever its collation."""
+    """Return the text of a field of table `alias`, compared byte by byte whatever its collation.
+
+    Days and times are as PostgreSQL writes them by default, in UTC.
+    """
     if field.properties_column is not None:
         key = sql.Literal(field.name)
         return sql.SQL('({} ->> {}) COLLATE "C"').format(
             sql.Identifier(alias, field.properties_column), key
         )
-    return sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(alias, field.name))
+    text = sql.SQL(_ISO.get(field.type_name, "{0}::text")).format(sql.Identifier(alias, field.name))
+    return sql.SQL('({}) COLLATE "C"').format(text)
 
 
 def as_number(field: Field, alias: str) -> sql.Composable:

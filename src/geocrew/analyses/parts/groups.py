@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from geocrew.datasets.compose import Expression, compose, identify, join
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.texts import as_text
 from geocrew.errors import InvalidParameters
 
 # Types of PostgreSQL that have no order, so that their values cannot be grouped.
@@ -86,10 +87,9 @@ def by_list(field: Field, groups: Sequence[tuple[str, Sequence[str]]], keep: boo
         for value in dict.fromkeys(values)
     ]
     joins = compose(
-        "LEFT JOIN (VALUES {pairs}) AS listed (value, position, name)"
-        ' ON listed.value = ({key})::text COLLATE "C"',
+        "LEFT JOIN (VALUES {pairs}) AS listed (value, position, name) ON listed.value = {key}",
         pairs=join(", ", pairs),
-        key=value_of(field),
+        key=as_text(field, "s"),
     )
     member = compose("true") if keep else compose("listed.position IS NOT NULL")
     name, position = compose("listed.name"), compose("listed.position")
