@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from psycopg import sql
-from tests.integration.analyses.layers import add_dataset
+from tests.integration.analyses.layers import add_dataset, add_table
 from tests.run_analysis import Run, run_analysis
 
 from geocrew.db import Connection
@@ -171,3 +171,32 @@ def test_ties_go_by_id(connection: Connection) -> None:
             output_mode=mode,
         )
         assert result.column("gi_z")[-1] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["static", "view", "materialized_view"])
+@pytest.mark.parametrize("kind", ["LineString", "Polygon"])
+def test_merged_shapes_do_not_depend_on_the_order_of_rows(
+    connection: Connection, mode: str, kind: str
+) -> None:
+    random = np.random.default_rng(4)
+    crossing = [
+        f"LINESTRING({x[0]} {x[1]}, {x[2]} {x[3]}, {x[4]} {x[5]})" for x in random.random((200, 6)) * 9
+    ]
+    cells = [
+        f"POLYGON(({x} {y}, {x + 1} {y}, {x + 1} {y + 1}, {x} {y + 1}, {x} {y}))"
+        for x in range(20)
+        for y in range(10)
+    ]
+    shapes = cells if kind == "Polygon" else crossing
+    rows = [(number, float(number % 2), shape) for number, shape in enumerate(shapes)]
+    found = []
+    for order in (rows, rows[::-1], [rows[each] for each in random.permutation(len(rows))]):
+        params = {
+            "source_dataset_id": add_table(connection, order, geometry_type=kind),
+            "dissolve_field": "value",
+            "output_mode": mode,
+        }
+        merged = run_analysis(connection, "dissolve", params)
+        query = sql.SQL("SELECT ST_AsBinary(geom) FROM {} ORDER BY id").format(merged.relation)
+        found.append(connection.execute(query).fetchall())
+    assert found[0] == found[1] == found[2]

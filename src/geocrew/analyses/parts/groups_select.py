@@ -103,7 +103,8 @@ class Groups:
 
     def view(self) -> Expression:
         """Return the SELECT that defines the result."""
-        union = compose("ST_Union(shape)")
+        # In an order, or how rows are scanned, by one process or several, decides on the last bits.
+        union = compose("ST_Union(shape ORDER BY rank)")
         if self.shape.dimension is not None:
             union = compose(
                 "ST_CollectionExtract({union}, {kind})", union=union, kind=self.shape.dimension + 1
