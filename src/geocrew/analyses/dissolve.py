@@ -149,15 +149,16 @@ def check(
             f'{layer.described} has no unique key, so a view cannot tell which row is "first"; '
             'choose output_mode "static", or another function'
         )
-    return layer, _group(params, layer), aggregates
+    return layer, _group(params, connection, layer), aggregates
 
 
-def _group(params: Params, layer: Layer) -> Grouping:
+def _group(params: Params, connection: Connection, layer: Layer) -> Grouping:
     if params.dissolve_mode == "all":
         return by_nothing()
     needed = f'for dissolve_mode "{params.dissolve_mode}"'
     if params.dissolve_mode == "field":
-        return by_field(find_field(layer, "dissolve_field", params.dissolve_field, needed), layer)
+        field = find_field(layer, "dissolve_field", params.dissolve_field, needed)
+        return by_field(connection, field, layer)
     field = find_field(layer, "custom_field", params.custom_field, needed)
     lists = [(each.name, each.values) for each in params.custom_groups or ()]
     return by_list(field, lists, params.unmatched == "keep")

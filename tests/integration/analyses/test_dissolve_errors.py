@@ -138,3 +138,17 @@ def test_a_mistake_in_an_item_is_told_once_and_in_words_of_json() -> None:
         with pytest.raises(InvalidParameters) as caught:
             ANALYSIS.parse(given | {"custom_groups": groups})
         assert caught.value.problems == [said]
+
+
+def test_a_field_of_a_type_without_an_order(connection: Connection) -> None:
+    """As box3d of PostGIS, of which no list of PostgreSQL's own types knows."""
+    source = towns(connection)
+    connection.execute("ALTER TABLE towns ADD box box3d, ADD boxes box3d[], ADD other box3d")
+    for name, kind in (("box", "box3d"), ("boxes", "box3d[]")):
+        params = {"source_dataset_id": source, "dissolve_field": name}
+        with pytest.raises(InvalidParameters) as caught:
+            ANALYSIS.check(ANALYSIS.parse(params), connection, 1)
+        (problem,) = caught.value.problems
+        assert f'dissolve_field "{name}" is {kind}, whose values cannot be compared' in problem
+        assert "; fields that can: id, state, people, area, founded" in problem
+        assert not problem.endswith("other") or name == "boxes"

@@ -4,13 +4,16 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg import errors
+
 from geocrew.datasets.compose import Expression, compose, identify, join
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.texts import as_text
+from geocrew.db import Connection
 from geocrew.errors import InvalidParameters
 
-# Types of PostgreSQL that have no order, so that their values cannot be grouped.
+# Types of PostgreSQL that have no order: a message does not propose fields of these.
 _UNORDERED = {"json", "xml", "point", "lseg", "path", "box", "polygon", "line", "circle"}
 # Equal values of these types are written alike; 1.0 and 1.00 are equal numerics.
 _WRITTEN_ALIKE = {"integer", "text", "boolean", "date", "timestamp"}
@@ -65,10 +68,11 @@ def by_nothing() -> Grouping:
     return Grouping(None, compose("NULL"), compose("0"), compose(""), compose("true"))
 
 
-def by_field(field: Field, layer: Layer) -> Grouping:
+def by_field(connection: Connection, field: Field, layer: Layer) -> Grouping:
     """Group rows by a field; raises InvalidParameters where its values cannot be compared."""
-    if field.properties_column is None and field.type_name in _UNORDERED:
-        names = [each.name for each in layer.fields if each.type_name not in _UNORDERED]
+    if field.properties_column is None and not _has_order(connection, field, layer):
+        unordered = {*_UNORDERED, field.type_name}
+        names = [each.name for each in layer.fields if each.type_name not in unordered]
         problem = f'dissolve_field "{field.name}" is {field.sql_type}, whose values cannot be compared'
         choices = f"fields that can: {', '.join(names) or 'none'}"
         raise InvalidParameters([f"{problem}, in {layer.described}; {choices}"])
@@ -77,6 +81,21 @@ def by_field(field: Field, layer: Layer) -> Grouping:
     sort = compose('{key} COLLATE "C"', key=key) if is_text(field) else key
     settled = is_text(field) or field.type in _WRITTEN_ALIKE or field.sql_type.endswith((")", "[]"))
     return Grouping(field.name, key, sort, compose(""), compose("true"), settled)
+
+
+def _has_order(connection: Connection, field: Field, layer: Layer) -> bool:
+    """Ask PostgreSQL whether it can order the values: types of extensions (box3d) are not all known."""
+    query = compose(
+        "SELECT FROM {relation} AS s ORDER BY {value} LIMIT 0",
+        relation=layer.relation,
+        value=identify("s", field.name),
+    )
+    try:
+        with connection.transaction():
+            connection.execute(query)
+    except errors.UndefinedFunction:
+        return False
+    return True
 
 
 def by_list(field: Field, groups: Sequence[tuple[str, Sequence[str]]], keep: bool) -> Grouping:
