@@ -39,6 +39,8 @@ def check_refreshable(connection: Connection, dataset_id: int, user_id: int) -> 
     relation = find_relation(connection, dataset.schema_name, dataset.table_name)
     if relation is None or relation.kind != "m":
         raise _gone(dataset)
+    if not (relation.column(dataset.key_column) and relation.column(dataset.geometry_column)):
+        raise NotFound(f"{_gone(dataset)}; another is in its place, which has other columns")
     return dataset
 
 

@@ -82,10 +82,16 @@ def test_only_stored_views_of_ours_are_refreshed(connection: Connection, spots: 
 def test_a_view_that_is_gone_is_told_when_submitted(connection: Connection, spots: int) -> None:
     made = stored(connection, spots).dataset
     name = str(made.table_name)
-    for replacement in ("", f"CREATE TABLE {name} (id int)"):
-        connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS {name}; {replacement}")
+    replacements = (
+        ("MATERIALIZED VIEW", ""),
+        ("MATERIALIZED VIEW", f"CREATE TABLE {name} (id int)"),
+        ("TABLE", f"CREATE MATERIALIZED VIEW {name} AS SELECT 1 AS other"),
+    )
+    for kind, replacement in replacements:
+        connection.execute(f"DROP {kind} IF EXISTS {name}; {replacement}")
         with pytest.raises(NotFound, match=f"the view of dataset {made.id} is not there any more"):
             submit(connection, "refresh_view", {"dataset_id": made.id})
+    assert "another is in its place, which has other columns" in told(connection, made.id)
 
 
 def test_another_users_view_does_not_exist(connection: Connection, spots: int) -> None:
