@@ -39,6 +39,8 @@ def export(
     schema, table = dataset.schema_name, dataset.table_name
     if table is not None and find_relation(connection, schema, table) is None:
         raise NotFound(f"the table of dataset {dataset.id}, {schema}.{table}, is not there any more")
+    if dataset.raster_file is not None and not (raster_dir / dataset.raster_file).is_file():
+        raise NotFound(f"the file of dataset {dataset.id}, {dataset.raster_file}, is not there any more")
     # Beside the target, so that the last step is a rename; GDAL sees it by a name without surprises.
     partial = path.parent / f".geocrew-{secrets.token_hex(8)}"
     try:

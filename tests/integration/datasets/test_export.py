@@ -15,11 +15,12 @@ from pyarrow import parquet
 from tests.integration.datasets.conftest import Rows, Take
 
 from geocrew.datasets import reading
+from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.exporter import export
 from geocrew.datasets.importer import import_file
 from geocrew.datasets.registry import register
 from geocrew.db import Connection
-from geocrew.errors import UserError
+from geocrew.errors import NotFound, UserError
 
 SUFFIXES = [".gpkg", ".geojson", ".fgb", ".parquet", ".csv"]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -252,3 +253,13 @@ def test_a_table_that_is_gone_is_told(connection: Connection, tmp_path: Path, ra
     with pytest.raises(UserError, match=f"the table of dataset {dataset.id}, public.gone, is not there"):
         export(connection, dataset, tmp_path / "gone.gpkg", raster_dir)
     assert list(tmp_path.glob("*.gpkg")) == []
+
+
+def test_a_raster_whose_file_is_gone_is_told(
+    connection: Connection, tmp_path: Path, raster_dir: Path
+) -> None:
+    """The file to be written was blamed for it."""
+    gone = Dataset(7, 1, "relief", "raster", raster_file="gone.tif", raster={})
+    with pytest.raises(NotFound, match=r"the file of dataset 7, gone\.tif, is not there any more"):
+        export(connection, gone, tmp_path / "out.tif", raster_dir)
+    assert list(tmp_path.glob("*.tif")) == []
