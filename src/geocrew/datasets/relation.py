@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from psycopg import errors, sql
 from psycopg.rows import class_row
 
 from geocrew.db import Connection, statement
@@ -46,3 +47,14 @@ def find_relation(connection: Connection, schema: str | None, table: str | None)
     with connection.cursor(row_factory=class_row(Column)) as cursor:
         columns = cursor.execute(statement(_SQL, "columns"), {"relation": found[0]}).fetchall()
     return Relation(found[0], found[1], tuple(columns))
+
+
+def has_order(connection: Connection, relation: sql.Identifier, column: str) -> bool:
+    """Ask PostgreSQL whether it can order a column: types of extensions (box3d) are not all known."""
+    query = sql.SQL("SELECT FROM {} AS s ORDER BY {} LIMIT 0")
+    try:
+        with connection.transaction():
+            connection.execute(query.format(relation, sql.Identifier("s", column)))
+    except errors.UndefinedFunction:
+        return False
+    return True

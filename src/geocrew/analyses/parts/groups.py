@@ -4,11 +4,10 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from psycopg import errors
-
 from geocrew.datasets.compose import Expression, compose, identify, join
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.relation import has_order
 from geocrew.datasets.texts import as_text
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters
@@ -70,7 +69,7 @@ def by_nothing() -> Grouping:
 
 def by_field(connection: Connection, field: Field, layer: Layer) -> Grouping:
     """Group rows by a field; raises InvalidParameters where its values cannot be compared."""
-    if field.properties_column is None and not _has_order(connection, field, layer):
+    if field.properties_column is None and not has_order(connection, layer.relation, field.name):
         unordered = {*_UNORDERED, field.type_name}
         names = [each.name for each in layer.fields if each.type_name not in unordered]
         problem = f'dissolve_field "{field.name}" is {field.sql_type}, whose values cannot be compared'
@@ -81,21 +80,6 @@ def by_field(connection: Connection, field: Field, layer: Layer) -> Grouping:
     sort = compose('{key} COLLATE "C"', key=key) if is_text(field) else key
     settled = is_text(field) or field.type in _WRITTEN_ALIKE or field.sql_type.endswith((")", "[]"))
     return Grouping(field.name, key, sort, compose(""), compose("true"), settled)
-
-
-def _has_order(connection: Connection, field: Field, layer: Layer) -> bool:
-    """Ask PostgreSQL whether it can order the values: types of extensions (box3d) are not all known."""
-    query = compose(
-        "SELECT FROM {relation} AS s ORDER BY {value} LIMIT 0",
-        relation=layer.relation,
-        value=identify("s", field.name),
-    )
-    try:
-        with connection.transaction():
-            connection.execute(query)
-    except errors.UndefinedFunction:
-        return False
-    return True
 
 
 def by_list(field: Field, groups: Sequence[tuple[str, Sequence[str]]], keep: bool) -> Grouping:

@@ -7,7 +7,6 @@ from itertools import chain
 
 import numpy as np
 import shapely
-from psycopg.pq import TransactionStatus
 
 from geocrew.analyses.parts.overlay_rings import Shapes
 from geocrew.analyses.parts.overlay_rows import Rows, around
@@ -173,7 +172,7 @@ class Read:
 @contextmanager
 def fetching(connection: Connection) -> Iterator[None]:
     """Run the block in a transaction whose joins by address go to each row directly."""
-    within = connection.info.transaction_status != TransactionStatus.IDLE
+    within = connection.info.transaction_status.name != "IDLE"
     with connection.transaction():
         connection.execute(_BY_ADDRESS)
         yield
