@@ -26,6 +26,8 @@ _DIMENSIONS = {
 # Surfaces of which neither ST_IsValid nor GEOS knows anything.
 _SURFACES = {"POLYHEDRALSURFACE", "TIN", "TRIANGLE"}
 _CURVED = {"CIRCULARSTRING", "COMPOUNDCURVE", "MULTICURVE", "CURVEPOLYGON", "MULTISURFACE"}
+# In a summary, which names the types of members; ST_HasArc tells of no MultiSurface without an arc.
+_CURVE = sql.Literal("CircularString|CompoundCurve|MultiCurve|CurvePolygon|MultiSurface")
 _MULTI: tuple[LiteralString, ...] = ("MultiPoint", "MultiLineString", "MultiPolygon")
 
 # ST_CurveToLine raises for an empty CurvePolygon, alone or in what holds nothing else: "need at least 1
@@ -125,10 +127,10 @@ def _kinds_present(connection: Connection, layer: Layer) -> tuple[set[str], bool
     """
     query = sql.SQL(
         "SELECT GeometryType(ST_Force2D({0})), ST_Zmflag({0}), ST_SRID({0}), count(*),"
-        " bool_or(starts_with(GeometryType({0}), 'GEOMETRYCOLLECTION') AND ST_HasArc({0}))"
+        " bool_or(starts_with(GeometryType({0}), 'GEOMETRYCOLLECTION') AND ST_Summary({0}) ~ {2})"
         " FROM {1} AS s WHERE {0} IS NOT NULL GROUP BY 1, 2, 3"
     )
-    rows = connection.execute(query.format(layer.shape("s"), layer.relation)).fetchall()
+    rows = connection.execute(query.format(layer.shape("s"), layer.relation, _CURVE)).fetchall()
     srids: Counter[int] = Counter()
     for _, _, srid, count, _ in rows:
         srids[srid] += count

@@ -148,6 +148,17 @@ def test_a_hole_beyond_its_shell(
 
 
 @BOTH
+def test_curved_types_without_arcs_in_collections(connection: Connection, operation: Any) -> None:
+    surface = "MULTISURFACE(((0 0, 2 0, 2 2, 0 2, 0 0)))"
+    rows = [(1, 0.0, f"GEOMETRYCOLLECTION({surface}, MULTICURVE((0 3, 2 3)))"), (2, 0.0, "POINT(0.5 0)")]
+    dataset = add_table(connection, rows, table="features")
+    mask = add(connection, [shapely.box(-1, -9, 1, 9)], "masks")
+    run = assert_views_agree(connection, operation, dataset, mask)
+    assert_right(run, 2)
+    assert (shapely.area(shapes_of(run)[1]), shapely.length(shapes_of(run)[1])) == (2, 7)
+
+
+@BOTH
 def test_curves_in_collections(connection: Connection, operation: Any) -> None:
     """No other row has curves, so that nothing but a look into collections tells of them."""
     disc = "CURVEPOLYGON(CIRCULARSTRING(0 0, 1 1, 2 0, 1 -1, 0 0))"
