@@ -60,7 +60,8 @@ _GEOS = re.compile(
     r"TopologyException|IllegalArgumentException|ParseException|GEOSException|Unknown geometry type",
     re.ASCII,
 )
-# An empty member among curves: PostGIS fails on it in ST_IsValid, ST_Centroid and ST_CurveToLine.
+# An empty member among curves: PostGIS fails on it in ST_IsValid, ST_Centroid and ST_CurveToLine, and so
+# does a view that calls them.
 _EMPTY_MEMBER = "need at least 1 ring"
 _OURS: dict[type[BaseException], Kind] = {
     LeaseLost: "lease_lost",
@@ -127,7 +128,9 @@ def _classify_database(error: psycopg.Error) -> ErrorClass:
         return ErrorClass("user", f"a shape cannot be worked on: {words}", state)
     elif state == "XX000" and _EMPTY_MEMBER in words:
         why = "a MultiSurface or collection has an empty member, which PostGIS cannot read beside others"
-        return ErrorClass("user", f"{why}: give it a shape without that member", state)
+        return ErrorClass(
+            "user", f'{why}: give it a shape without, or choose output_mode "static"', state
+        )
     if kind == "bug":
         return ErrorClass("bug", _bug(error).message, state)
     if kind == "unavailable":

@@ -9,6 +9,7 @@ from typing import Literal
 
 from psycopg import sql
 
+from geocrew.datasets.empty_members import copy_straight, has_empty_members
 from geocrew.datasets.geometry import OutputGeometry, output_geometry
 from geocrew.datasets.invalid import Dropped, leave_out, mend, refuse_invalid
 from geocrew.datasets.layer import Layer
@@ -168,8 +169,9 @@ def take_rows(connection: Connection, reached: Reached, workshop: Staging, part:
     """Make the rows addressable and look at no shape: for who checks those that matter by himself.
 
     The rows of a view, a partitioned or a foreign table have no address of their own, so they are
-    copied to the workshop first. `part` tells a second layer's relations there from the first's.
-    Raises SourceChanged, and UserError for a view whose columns no table can have.
+    copied to the workshop first, and so are those of curves with empty members, without these. `part`
+    tells a second layer's relations there from the first's. Raises SourceChanged, and UserError for a
+    view whose columns no table can have.
     """
     reached.check_unchanged(connection)
     layer, storage = reached.layer, reached.storage
@@ -179,7 +181,12 @@ def take_rows(connection: Connection, reached: Reached, workshop: Staging, part:
         connection.execute(copy.format(workshop.relation(f"src{part}"), layer.relation))
         layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
         storage = _storage(connection, layer)
-    return Features(layer, output_geometry(connection, layer), "repair", None, 0, storage)
+    geometry = output_geometry(connection, layer)
+    if geometry.linearises and has_empty_members(connection, layer):
+        copy_straight(connection, layer, workshop.relation(f"straight{part}"))
+        layer = layer.moved(SCHEMA, workshop.name(f"straight{part}"))
+        storage = _storage(connection, layer)
+    return Features(layer, geometry, "repair", None, 0, storage)
 
 
 def prepare(
