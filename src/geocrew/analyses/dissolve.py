@@ -32,7 +32,7 @@ from geocrew.datasets.number_range import in_range
 from geocrew.datasets.output import ID
 from geocrew.datasets.staging import SCHEMA, clear
 from geocrew.datasets.steady import steady, steady_for, watched
-from geocrew.datasets.ticks import SILENT, ticks_over
+from geocrew.datasets.ticks import ticks_of_view, ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -214,7 +214,7 @@ def _run(
         counts = count_rows(connection, groups)
         with in_range(beyond_range(groups.aggregates)):
             groups_shapes.list_groups(context, groups, boxes=params.output_mode == "view")
-    unions, ticks, n_groups = Unions(), SILENT, _count_groups(context)
+    unions, n_groups = Unions(), _count_groups(context)
     if params.output_mode == "static":
         unions = groups_shapes.unite_groups(
             context, groups, checked, lambda s: tell(_MERGING[0] + (_MERGING[1] - _MERGING[0]) * s)
@@ -222,6 +222,7 @@ def _run(
         ticks = ticks_over(connection, features.layer, n_groups)
         select = ticks.told(groups_shapes.output(context, groups), ID)
     else:
+        ticks = ticks_of_view(n_groups)
         select = replace(groups, features=features.for_view(layer)).view()
     show = rest(context, reached + (1 - reached) * _MERGING[1])
     staged = build(connection, context.staging, params.output_mode, select, ticks, show=show)

@@ -29,6 +29,7 @@ from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import Results, select_rows
 from geocrew.datasets.steady import steady, steady_for, watched
+from geocrew.datasets.ticks import ticks_of_view
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
@@ -109,8 +110,8 @@ def _run(params: Params, context: Context, reached: Reached, field: DataField, r
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field, params.correction))
-        writing = rest(context, WRITING)
-        staged = build(connection, context.staging, params.output_mode, select, show=writing)
+        writing, ticks = rest(context, WRITING), ticks_of_view(len(rows.row))
+        staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
     counts = _counts(rule, rows, scores)
     counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     for warning in _warnings(scores):

@@ -39,6 +39,7 @@ from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import steady, steady_for, watched
+from geocrew.datasets.ticks import ticks_of_view
 from geocrew.db import Connection
 
 PERIOD = Column("period", "text", "the period of the row")
@@ -155,8 +156,8 @@ def _run(params: Params, context: Context, subject: Subject, reached: Reached) -
             view, rule, subject.field, subject.timing, subject.location, params.correction
         )
         select = select_rows(view, results)
-        writing = rest(context, WRITING)
-        staged = build(connection, context.staging, params.output_mode, select, show=writing)
+        writing, ticks = rest(context, WRITING), ticks_of_view(len(rows.row))
+        staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")
     counts = _counts(rule, rows, scores, trends)

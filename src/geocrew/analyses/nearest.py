@@ -32,7 +32,7 @@ from geocrew.datasets.progress import part_of
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.steady import steady, watched
-from geocrew.datasets.ticks import ticks_over
+from geocrew.datasets.ticks import ticks_of_view, ticks_over
 from geocrew.datasets.units import DistanceUnit, measured
 from geocrew.datasets.unprojected import attempted, set_aside
 from geocrew.db import Connection
@@ -190,11 +190,11 @@ def _build(
             )
             moved = plan.source.moved(SCHEMA, staging.name("stand"))
             described = replace(moved, geometry_column="geom")
-        select = _defining_select(params, plan, source, target)
-    show = rest(context, 0.7)
-    ticks = ticks_over(connection, source.features.layer, rows)
-    if params.output_mode == "static":
+        select, ticks = _defining_select(params, plan, source, target), ticks_of_view(rows)
+    else:
+        ticks = ticks_over(connection, source.features.layer, rows)
         select = ticks.told(select, ID)
+    show = rest(context, 0.7)
     return build(connection, staging, params.output_mode, select, ticks, comments, show), described
 
 

@@ -37,7 +37,7 @@ from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import steady, steady_for, watched
 from geocrew.datasets.summary import Summary
-from geocrew.datasets.ticks import SILENT, ticks_over
+from geocrew.datasets.ticks import ticks_of_view, ticks_over
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.spread import LARGEST, Spread, by_deviation, by_median
@@ -139,7 +139,7 @@ def _score_values(
     for warning in _warnings(params, values.usable().size):
         context.log(warning, "warning")
     context.progress(0.3, "scoring the rows")
-    rows, ticks = values.value.size, SILENT
+    rows = values.value.size
     if params.output_mode == "static":
         results, outliers = measured_results(field, features, values, spread, params.threshold)
         ticks = ticks_over(connection, features.layer, rows)
@@ -147,6 +147,7 @@ def _score_values(
     else:
         view = features.for_view(layer)
         results = defining_results(field, view, params.method, params.threshold)
+        ticks = ticks_of_view(rows)
         select = select_rows(view, results)
     writing = rest(context, 0.3)
     staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)

@@ -41,7 +41,8 @@ def build(
 ) -> Staged:
     """Make the relation that `output_mode` names of a SELECT with columns id and geom.
 
-    `ticks` hears what the `select` of a table tells of its rows, where there are many. `comments` says
+    `ticks` hears what the `select` of a table tells of its rows, where there are many, and has a
+    materialized view tell of its own. `comments` says
     of columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that
     is done.
     """
@@ -50,7 +51,7 @@ def build(
     elif output_mode == "view":
         staged = _build_view(connection, staging, select)
     else:
-        staged = _build_materialized_view(connection, staging, select, show)
+        staged = _build_materialized_view(connection, staging, select, ticks, show)
     for column, comment in (comments or {}).items():
         connection.execute(
             sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
@@ -89,16 +90,18 @@ def _build_view(connection: Connection, staging: Staging, select: sql.Composable
 
 
 def _build_materialized_view(
-    connection: Connection, staging: Staging, select: sql.Composable, show: Show
+    connection: Connection, staging: Staging, select: sql.Composable, ticks: Ticks, show: Show
 ) -> Staged:
     """Make a materialized view of `select` with a unique id: what a concurrent refresh needs.
 
-    How far it is nobody can tell: what would tell of its rows would be part of its definition.
+    That it tells of its rows is part of its definition.
     """
-    show(0.0, "filling the view, which tells nothing until it is done")
-    rows = connection.execute(
-        sql.SQL("CREATE MATERIALIZED VIEW {} AS {}").format(staging.relation("out"), select)
-    ).rowcount
+    show(0.0, "filling the view")
+    query = sql.SQL("CREATE MATERIALIZED VIEW {} AS {}").format(
+        staging.relation("out"), ticks.told(select, ID)
+    )
+    with ticks.heard(connection, lambda share: show(_ROWS * share, "filling the view")):
+        rows = connection.execute(query).rowcount
     show(_ROWS, "numbering the rows", _KEY)
     connection.execute(
         sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})").format(

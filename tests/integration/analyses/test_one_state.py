@@ -12,7 +12,7 @@ from tests.run_analysis import Run, run_analysis
 from geocrew.db import Connection
 from geocrew.errors import SourceChanged
 
-WRITING = "filling the view, which tells nothing until it is done"
+WRITING = "filling the view"
 TWIST: LiteralString = (
     "UPDATE places SET geom = ST_GeomFromText('POLYGON((1 1,3 3,3 1,1 3,1 1))', 27700) WHERE id = 2"
 )

@@ -24,6 +24,7 @@ from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.output import Results, select_rows
 from geocrew.datasets.summary import Summary
+from geocrew.datasets.ticks import ticks_of_view
 from geocrew.errors import UserError
 from geocrew.kernels import moran
 from geocrew.kernels.getis_ord import ConstantValuesError
@@ -111,8 +112,8 @@ def build_local_moran(
     else:
         view = features.for_view(layer)
         select = select_rows(view, _view_results(view, rule, field))
-        writing = rest(context, WRITING)
-        staged = build(connection, context.staging, output_mode, select, show=writing)
+        writing, ticks = rest(context, WRITING), ticks_of_view(len(rows.row))
+        staged = build(connection, context.staging, output_mode, select, ticks, show=writing)
     counts = rows.counts() | _counts(rule, found)
     return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 

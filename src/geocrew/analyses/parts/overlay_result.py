@@ -7,13 +7,14 @@ from geocrew.analyses.parts.overlay_sql import straight_shape, view_piece, view_
 from geocrew.analysis import Context, notes, rest
 from geocrew.datasets.build import OutputMode, Staged, build
 from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.estimate import estimate_rows
 from geocrew.datasets.features import Features
 from geocrew.datasets.output import GEOMETRY, Results, select_rows
 from geocrew.datasets.pairing import Side
 from geocrew.datasets.srids import Alignment
 from geocrew.datasets.staging import SCHEMA
 from geocrew.datasets.summary import Summary, summarise
-from geocrew.datasets.ticks import ticks_over
+from geocrew.datasets.ticks import ticks_of_view, ticks_over
 from geocrew.datasets.topology import refused_as
 from geocrew.errors import UserError
 
@@ -78,8 +79,9 @@ def build_view(
         source_id=Side(features, _UNMOVED).identity("s"),
     )
     with refused_as(context.connection, lambda reason: unfit_for_view(features, mode, reason)):
-        select = select_rows(features, results)
-        staged = build(context.connection, context.staging, mode, select, show=rest(context, WRITING))
+        select, show = select_rows(features, results), rest(context, WRITING)
+        ticks = ticks_of_view(estimate_rows(context.connection, features.layer))
+        staged = build(context.connection, context.staging, mode, select, ticks, show=show)
         return staged, summarise(context.connection, SCHEMA, staged.table, GEOMETRY)
 
 
