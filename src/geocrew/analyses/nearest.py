@@ -24,10 +24,11 @@ from geocrew.analyses.parts.nearest_unit import unit_in_words
 from geocrew.analysis import Analysis, Context, Product, VectorParams, notes, rest, step_of
 from geocrew.datasets.build import Staged, build
 from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.empty_members import has_gaps
 from geocrew.datasets.features import Reached, prepare, reach_rows
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.output import ID, Results, select_rows
-from geocrew.datasets.pairing import Side, has_gaps, has_shape_index
+from geocrew.datasets.pairing import Side, has_shape_index
 from geocrew.datasets.progress import part_of
 from geocrew.datasets.srids import Alignment, in_srid_of
 from geocrew.datasets.staging import SCHEMA

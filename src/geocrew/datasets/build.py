@@ -42,9 +42,8 @@ def build(
     """Make the relation that `output_mode` names of a SELECT with columns id and geom.
 
     `ticks` hears what the `select` of a table tells of its rows, where there are many, and has a
-    materialized view tell of its own. `comments` says
-    of columns what their names cannot, e.g. a unit; `show` is told each step, and the share of them that
-    is done.
+    materialized view tell of its own. `comments` says of columns what their names cannot, e.g. a unit;
+    `show` is told each step, and the share of them that is done.
     """
     if output_mode == "static":
         staged = _build_table(connection, staging, select, ticks, show)

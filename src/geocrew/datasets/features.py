@@ -9,7 +9,7 @@ from typing import Literal
 
 from psycopg import sql
 
-from geocrew.datasets.empty_members import copy_straight, has_empty_members
+from geocrew.datasets.empty_members import copy_straight, curves_have_gaps
 from geocrew.datasets.geometry import OutputGeometry, output_geometry
 from geocrew.datasets.invalid import Dropped, leave_out, mend, refuse_invalid
 from geocrew.datasets.layer import Layer
@@ -17,7 +17,7 @@ from geocrew.datasets.names import SYSTEM
 from geocrew.datasets.relation import find_relation
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.db import Connection, statement
-from geocrew.errors import SourceChanged, UserError
+from geocrew.errors import UserError
 
 OnInvalid = Literal["repair", "skip", "fail"]
 
@@ -137,11 +137,7 @@ class Features:
         )
         row = connection.execute(query).fetchone()
         if row is None or row[0] != self.invalid:
-            raise self.changed()
-
-    def changed(self) -> SourceChanged:
-        """Return the error that says so."""
-        return changed(self.layer)
+            raise self.layer.changed()
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,7 @@ class Reached:
         relation = find_relation(connection, self.layer.schema, self.layer.table)
         same = relation is not None and self.layer.has_columns_of(relation)
         if not same or _storage(connection, self.layer) != self.storage:
-            raise changed(self.layer)
+            raise self.layer.changed()
 
 
 def reach_rows(connection: Connection, layer: Layer) -> Reached:
@@ -182,7 +178,7 @@ def take_rows(connection: Connection, reached: Reached, workshop: Staging, part:
         layer = layer.moved(SCHEMA, workshop.name(f"src{part}"))
         storage = _storage(connection, layer)
     geometry = output_geometry(connection, layer)
-    if geometry.linearises and has_empty_members(connection, layer):
+    if geometry.linearises and curves_have_gaps(connection, layer):
         copy_straight(connection, layer, workshop.relation(f"straight{part}"))
         layer = layer.moved(SCHEMA, workshop.name(f"straight{part}"))
         storage = _storage(connection, layer)
@@ -220,11 +216,6 @@ def prepare(
     return replace(
         features, mends=mends if invalid else None, invalid=invalid, lost=lost, dropped=dropped
     )
-
-
-def changed(layer: Layer) -> SourceChanged:
-    """Return the error that says so of a layer."""
-    return SourceChanged(f"{layer.described} was changed while the job was reading it")
 
 
 def _check_names(layer: Layer) -> None:

@@ -11,7 +11,7 @@ from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.fields import Field, FieldType, column_field, property_field
 from geocrew.datasets.relation import Relation, find_relation
 from geocrew.db import Connection
-from geocrew.errors import InvalidParameters, NotFound, UserError
+from geocrew.errors import InvalidParameters, NotFound, SourceChanged, UserError
 
 _FEATURES = "datasets of features"
 
@@ -92,6 +92,10 @@ class Layer:
     def described(self) -> str:
         """How messages name it."""
         return f"dataset {self.dataset.id}"
+
+    def changed(self) -> SourceChanged:
+        """Return the error of a layer that is not what it was when the job began to read it."""
+        return SourceChanged(f"{self.described} was changed while the job was reading it")
 
     def has_columns_of(self, relation: Relation) -> bool:
         """Say whether a relation has the columns that this layer was opened with, of the same types."""

@@ -5,25 +5,13 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from geocrew.datasets.empty_members import without_empty
 from geocrew.datasets.features import Features
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.srids import Alignment
 from geocrew.db import Connection, statement
 
 _LONGEST_NAME = 63  # bytes: PostgreSQL's NAMEDATALEN - 1
-
-
-# PostGIS 3.3 measures nothing or anything to MULTIPOLYGON(EMPTY, ((0 0, …))).
-_WITHOUT_EMPTY = (
-    "CASE WHEN ST_IsCollection({shape}) THEN (SELECT ST_Collect(d.geom) FROM ST_Dump({shape}) AS d"
-    " WHERE NOT ST_IsEmpty(d.geom)) ELSE {shape} END"
-)
-_SOME_EMPTY = (
-    "SELECT EXISTS (SELECT FROM {relation} AS s WHERE ST_IsCollection({shape})"
-    " AND (ST_NumGeometries({shape}) > 1 OR GeometryType({shape}) LIKE 'GEOMETRYCOLLECTION%')"
-    " AND NOT ST_IsEmpty({shape})"
-    " AND EXISTS (SELECT FROM ST_Dump({shape}) AS d WHERE ST_IsEmpty(d.geom)))"
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Side:
         """Return the valid shape without curves, in the SRID of both."""
         shape = self.features.geometry.straight(self.features.shape(alias))
         if self.gaps:
-            shape = sql.SQL(_WITHOUT_EMPTY).format(shape=shape)
+            shape = without_empty(shape)
         return self.alignment.shape(shape)
 
     def spot(self, alias: str) -> sql.Composable:
@@ -86,15 +74,6 @@ class Side:
             number=sql.Identifier(f"{alias}_number"),
             alias=sql.Identifier(alias),
         )
-
-
-def has_gaps(connection: Connection, layer: Layer) -> bool:
-    """Say whether some of the shapes that are not empty have empty members."""
-    if layer.geometry_type.rstrip("ZM") in ("Point", "LineString", "Polygon"):
-        return False
-    query = sql.SQL(_SOME_EMPTY).format(relation=layer.relation, shape=layer.shape("s"))
-    row = connection.execute(query).fetchone()
-    return row is not None and bool(row[0])
 
 
 def has_shape_index(connection: Connection, layer: Layer) -> bool:

@@ -8,7 +8,7 @@ from psycopg import errors
 from geocrew.datasets.build import OutputMode
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
-from geocrew.errors import SourceChanged, UserError
+from geocrew.errors import UserError
 
 
 @contextmanager
@@ -43,4 +43,4 @@ def watched(layer: Layer) -> Iterator[None]:
             f'"{layer.key.name}" does not tell the rows of {layer.described} apart any more: {why}'
         ) from error
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
-        raise SourceChanged(f"{layer.described} was changed while the job was reading it") from error
+        raise layer.changed() from error

@@ -76,8 +76,8 @@ class Ticks:
 
 
 SILENT = Ticks(0, 0)
-# Of a view's rows so many are told of, for each may take long to make: half a second of the 134 that
-# hot spots of a million points take.
+# Of a view's rows so many are told of, for each may take long to make: half a second, where all take two
+# minutes.
 _OF_VIEW = 256
 
 

@@ -21,7 +21,6 @@ from geocrew.views.places import is_place, place
 
 _LOGICAL: dict[str, LiteralString] = {"and": " AND ", "or": " OR "}
 _OPERATORS: dict[str, LiteralString] = {
-    **COMPARISONS,
     "like": "({0} LIKE {1})",
     "+": "({0} + {1})",
     "-": "({0} - {1})",
@@ -92,7 +91,7 @@ class Condition:
             return self._compare(_TEMPORAL.get(name, name), one, other)
         template = _OPERATORS.get(name) or _SPATIAL.get(name)
         if template is None:
-            known = sorted({*_LOGICAL, *self._rules, *_OPERATORS, *_TEMPORAL, *_SPATIAL})
+            known = sorted({*_LOGICAL, *self._rules, *COMPARISONS, *_OPERATORS, *_TEMPORAL, *_SPATIAL})
             near = difflib.get_close_matches(name, known, n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             problem = f'where uses "{name}", which views do not know{hint}; known: {", ".join(known)}'

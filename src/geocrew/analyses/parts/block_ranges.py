@@ -6,7 +6,6 @@ from time import monotonic
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.layer import Layer
 from geocrew.db import Connection
-from geocrew.errors import SourceChanged
 
 _SECONDS = 0.4  # what a range should take
 _FIRST_BLOCKS = 4
@@ -30,7 +29,7 @@ def block_ranges(
     )
     row = connection.execute(query).fetchone()
     if row is None or row[0] is None:
-        raise SourceChanged(f"{layer.described} was changed while the job was reading it")
+        raise layer.changed()
     blocks, rows = int(row[0]), int(row[1])
     total = blocks * rows
     start, size = 0, _FIRST_BLOCKS * rows

@@ -156,11 +156,11 @@ def _read_polygons(
         known = addresses[where] == those
         owners = by_address[where[known]]
         if (rows.version[at][owners] != versions[known]).any():
-            raise features.changed()
+            raise features.layer.changed()
         found += owners.size
         pieces.append(outlines_of(list(compress(shapes, known)), owners))
     if found != at.size:
-        raise features.changed()
+        raise features.layer.changed()
     return Polygons(contiguity, rows.rank[at], _join(pieces))
 
 

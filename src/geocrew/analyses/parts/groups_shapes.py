@@ -180,7 +180,7 @@ def _unite_batch(
     numbers = sorted(found)
     counts = [len(found[number]) for number in numbers]
     if sum(counts) != batch.rows:
-        raise groups.features.changed()
+        raise groups.features.layer.changed()
     sorted_wkb = [wkb for number in numbers for wkb in sorted(found.pop(number))]
     with np.errstate(invalid="ignore"):
         shapes = shapely.from_wkb(np.array(sorted_wkb, object), "raise" if checked else "ignore")

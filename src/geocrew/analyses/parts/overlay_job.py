@@ -139,7 +139,7 @@ def _cut_shapes(
         rows_out = overlaid.count(Verdict.KEPT, Verdict.CUT)
         staged = build_shapes(context, features, workshop.remains(), rows_out)
         if staged.rows != rows_out:
-            raise features.changed()
+            raise features.layer.changed()
         summary = workshop.summarise()
     else:
         # A view may have to mend shapes that their box alone has decided here.

@@ -81,7 +81,7 @@ class Workshop:
         starts[place], stops[place] = find_values(found["shape"], len(place))
         same = found["version"] == self._rows.version[numbers[place]]
         if len(place) != len(numbers) or not same.all():
-            raise self._features.changed()
+            raise self._features.layer.changed()
         return Read(found["shape"], starts, stops)
 
     def write_whole(self, numbers: Ints) -> None:

@@ -105,7 +105,7 @@ def build_static(
         staged = build(connection, context.staging, "static", select, ticks, show=show)
         features.check_unchanged(connection)
     if staged.rows != len(rows.row):
-        raise features.changed()
+        raise features.layer.changed()
     return staged
 
 
