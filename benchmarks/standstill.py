@@ -28,7 +28,6 @@ from geocrew.db import Connection, connect
 
 RESULT = Path(__file__).parent / "results" / "standstill.json"
 KNN = {"value_field": "value", "neighbor_type": "knn", "k_neighbors": 8}
-STORED_VIEW = KNN | {"output_mode": "materialized_view"}
 POINTS = nearest.Case("points", nearest.POINT, nearest.POINT, 1, 100, 500, (1,))
 LAKES = next(each for each in nearest.CASES if each.name == "lakes")
 LOOK_SECONDS = 0.1
@@ -127,13 +126,25 @@ def periods_job(server: Server, rows: int, _directory: Path) -> Made:
     return "hotspot_timeseries", timeseries.PARAMS | {"dataset_id": server.register("points")}
 
 
+def stored(fill: Fill) -> Fill:
+    """Make a job whose output is a materialized view."""
+
+    def fill_stored(server: Server, rows: int, directory: Path) -> Made:
+        job_type, params = fill(server, rows, directory)
+        return job_type, params | {"output_mode": "materialized_view"}
+
+    return fill_stored
+
+
 JOBS = (
     Job("hot spots", points_job("hotspot_analysis", **KNN)),
-    Job("hot spots, stored view", points_job("hotspot_analysis", **STORED_VIEW)),
+    Job("hot spots, stored view", stored(points_job("hotspot_analysis", **KNN))),
     Job("outliers", points_job("outlier_analysis", value_field="value")),
     Job("local Moran", points_job("outlier_analysis", method="local_moran", **KNN)),
     Job("time series", periods_job),
+    Job("time series, stored view", stored(periods_job), 10),
     Job("hot spots, queen", squares_job),
+    Job("hot spots, queen, stored view", stored(squares_job), 10),
     Job("nearest", nearest_job(POINTS)),
     Job("nearest polygons", nearest_job(LAKES)),
     Job("clip", overlay_job("clip", "dataset_id", "clip_dataset_id"), 10),

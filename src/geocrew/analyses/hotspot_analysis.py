@@ -7,6 +7,7 @@ binary weights and the feature itself among its neighbours. Classes at 90, 95 an
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,18 @@ from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, 
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.stand_in import stand_in
-from geocrew.analyses.parts.static import WRITING, build_static, spread
-from geocrew.analysis import Analysis, Context, Product, balance, notes, rest, step_of
+from geocrew.analyses.parts.static import build_static, spread
+from geocrew.analyses.parts.stored import build_view, paced
+from geocrew.analysis import Analysis, Context, Product, balance, notes, step_of
 from geocrew.datasets.arrays import Array
-from geocrew.datasets.build import Staged, build
+from geocrew.datasets.build import Staged
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, Reached, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.output import Results
 from geocrew.datasets.steady import steady, steady_for, watched
-from geocrew.datasets.ticks import ticks_of_view
+from geocrew.datasets.ticks import Ticks
 from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats, SmallInts, TinyInts
@@ -90,7 +92,7 @@ def run(params: Params, context: Context) -> Product:
     layer, field, rule = check(params, context.connection, context.user_id)
     reached = reach_rows(context.connection, layer)
     with watched(layer), steady_for(context.connection, params.output_mode):
-        return _run(params, context, reached, field, rule)
+        return _run(params, paced(context, params.output_mode), reached, field, rule)
 
 
 def _run(params: Params, context: Context, reached: Reached, field: DataField, rule: Rule) -> Product:
@@ -109,9 +111,8 @@ def _run(params: Params, context: Context, reached: Reached, field: DataField, r
         staged = _build_static(context, features, rows, scores, params.correction)
     else:
         view = features.for_view(layer)
-        select = select_rows(view, _view_results(view, rule, field, params.correction))
-        writing, ticks = rest(context, WRITING), ticks_of_view(len(rows.row))
-        staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
+        results = partial(_view_results, view, rule, field, params.correction)
+        staged = build_view(context, params.output_mode, view, results, len(rows.row))
     counts = _counts(rule, rows, scores)
     counts |= balance(features, len(rows.row)) | {"notes": notes(features, params.output_mode)}
     for warning in _warnings(scores):
@@ -176,10 +177,12 @@ def _build_static(
     return build_static(context, features, rows, results, columns, gi_star.sent_bin_join())
 
 
-def _view_results(features: Features, rule: Rule, field: DataField, correction: Correction) -> Results:
+def _view_results(
+    features: Features, rule: Rule, field: DataField, correction: Correction, ticks: Ticks
+) -> Results:
     """Define Gi* as SQL: what a view is."""
     return Results(
-        ctes=gi_star.score_ctes(lag_ctes(rule, features, field)),
+        ctes=gi_star.score_ctes(lag_ctes(rule, features, field, ticks)),
         joins=compose(
             "LEFT JOIN scores AS r ON r.row = {row} {bins}",
             row=row_of(features.layer, "s"),

@@ -6,6 +6,7 @@ have a trend (Mann 1945, Kendall 1975) and one of the seventeen categories of em
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -28,18 +29,17 @@ from geocrew.analyses.parts.period_sql import result_columns, view_results
 from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
 from geocrew.analyses.parts.stand_in import stand_in
-from geocrew.analyses.parts.static import WRITING, build_static
+from geocrew.analyses.parts.static import build_static
+from geocrew.analyses.parts.stored import build_view, paced
 from geocrew.analyses.parts.trend import Trends, find_trends
-from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, rest, step_of
+from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, step_of
 from geocrew.datasets.arrays import Array
-from geocrew.datasets.build import Staged, build
+from geocrew.datasets.build import Staged
 from geocrew.datasets.compose import compose
 from geocrew.datasets.features import Features, Reached, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
-from geocrew.datasets.output import select_rows
 from geocrew.datasets.steady import steady, steady_for, watched
-from geocrew.datasets.ticks import ticks_of_view
 from geocrew.db import Connection
 
 PERIOD = Column("period", "text", "the period of the row")
@@ -120,7 +120,7 @@ def run(params: Params, context: Context) -> Product:
     subject = check(params, context.connection, context.user_id)
     reached = reach_rows(context.connection, subject.layer)
     with watched(subject.layer), steady_for(context.connection, params.output_mode):
-        return _run(params, context, subject, reached)
+        return _run(params, paced(context, params.output_mode), subject, reached)
 
 
 def _run(params: Params, context: Context, subject: Subject, reached: Reached) -> Product:
@@ -152,12 +152,10 @@ def _run(params: Params, context: Context, subject: Subject, reached: Reached) -
         staged = _build_static(context, features, rows, scores, trends, labels, params.correction)
     else:
         view = features.for_view(layer)
-        results = view_results(
-            view, rule, subject.field, subject.timing, subject.location, params.correction
+        results = partial(
+            view_results, view, rule, subject.field, subject.timing, subject.location, params.correction
         )
-        select = select_rows(view, results)
-        writing, ticks = rest(context, WRITING), ticks_of_view(len(rows.row))
-        staged = build(connection, context.staging, params.output_mode, select, ticks, show=writing)
+        staged = build_view(context, params.output_mode, view, results, len(rows.row))
     for warning in [*warnings_of(scores), *_warnings(params, trends)]:
         context.log(warning, "warning")
     counts = _counts(rule, rows, scores, trends)

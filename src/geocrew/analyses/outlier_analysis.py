@@ -17,6 +17,7 @@ from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analyses.parts.outlier_scores import defining_results, measured_results
 from geocrew.analyses.parts.stand_in import stand_in
+from geocrew.analyses.parts.stored import paced
 from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import (
     Analysis,
@@ -104,6 +105,8 @@ def run(params: Params, context: Context) -> Product:
     """Score every row by its value alone, or by those of its neighbours."""
     layer, field, rule = check(params, context.connection, context.user_id)
     reached = reach_rows(context.connection, layer)
+    if rule is not None:
+        context = paced(context, params.output_mode)
     with watched(layer), steady_for(context.connection, params.output_mode):
         show = step_of(context, "checking shapes", 0.0, 0.1)
         with steady(context.connection):

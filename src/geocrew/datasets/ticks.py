@@ -22,16 +22,24 @@ _EACH = 2**22
 
 @dataclass(frozen=True)
 class Ticks:
-    """What a statement tells that comes to about `rows` rows of `size` bytes in all; of few none."""
+    """What a statement tells that comes to about `rows` rows of `size` bytes in all; of few none.
+
+    `ahead` is the share of its messages that it sends before the first of its rows is made.
+    """
 
     rows: int
     size: int
+    ahead: float = 0.0
 
     @property
     def every(self) -> int:
         """One of so many rows is told of: no multiple of 2 or 5, as ids may come in tens or eights."""
         odd = self.rows // max(1, self.size // _EACH) | 1
         return odd if odd % 5 else odd + 2
+
+    def part(self, share: float) -> "Ticks":
+        """Return the ticks that tell of the same rows with a share of the messages."""
+        return Ticks(self.rows, round(self.size * share))
 
     def each(self, number: sql.Composable) -> sql.Composable:
         """Return a condition that is true of each row and tells of some; `number` is an integer.
@@ -53,7 +61,7 @@ class Ticks:
         if self.size < _EACH:
             return select
         return sql.SQL("SELECT * FROM ({} OFFSET 0) AS made WHERE {}").format(
-            select, self.each(sql.Identifier("made", number))
+            select, self.part(1 - self.ahead).each(sql.Identifier("made", number))
         )
 
     @contextmanager
@@ -87,6 +95,9 @@ def ticks_over(connection: Connection, layer: Layer, rows: int | None = None) ->
     return Ticks(found, size_of(connection, layer))
 
 
-def ticks_of_view(rows: int) -> Ticks:
-    """Return the ticks of a materialized view that is filled with about so many rows."""
-    return Ticks(rows, _OF_VIEW * _EACH)
+def ticks_of_view(rows: int, ahead: float = 0.0) -> Ticks:
+    """Return the ticks of a materialized view that is filled with about so many rows.
+
+    `ahead` is the share of the work that is done before the first of them is there.
+    """
+    return Ticks(rows, _OF_VIEW * _EACH, ahead)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from psycopg import sql
+from psycopg.errors import Diagnostic
 from tests.integration.analyses.layers import add_table
 from tests.run_analysis import run_analysis
 
@@ -11,8 +12,12 @@ from geocrew.db import Connection
 
 ROWS = 400
 NEAR = {"neighbor_type": "knn", "k_neighbors": 4}
+WITHIN = {"neighbor_type": "distance", "distance": 4}
+QUEEN = {"neighbor_type": "queen"}
 ANALYSES: list[tuple[str, str, dict[str, Any]]] = [
     ("hotspot_analysis", "dataset_id", {"value_field": "value"} | NEAR),
+    ("hotspot_analysis", "dataset_id", {"value_field": "value"} | WITHIN),
+    ("hotspot_analysis", "dataset_id", {"value_field": "value"} | QUEEN),
     ("outlier_analysis", "dataset_id", {"value_field": "value"}),
     ("outlier_analysis", "dataset_id", {"value_field": "value", "method": "local_moran"} | NEAR),
     ("hotspot_timeseries", "dataset_id", {"value_field": "value"} | NEAR),
@@ -21,6 +26,26 @@ ANALYSES: list[tuple[str, str, dict[str, Any]]] = [
     ("clip", "dataset_id", {"clip_dataset_id": None}),
     ("erase_analysis", "input_dataset_id", {"erase_dataset_id": None}),
 ]
+
+
+def tells_of_sums(connection: Connection, view: sql.Composable) -> bool:
+    """Whether the view says most of what it tells before its first row is there."""
+    found = connection.execute(
+        sql.SQL("SELECT pg_get_viewdef({}::regclass, true)").format(
+            sql.Literal(view.as_string(connection))
+        )
+    ).fetchone()
+    assert found is not None
+    said: list[str | None] = []
+
+    def hear(message: Diagnostic) -> None:
+        said.append(message.message_primary)
+
+    connection.add_notice_handler(hear)
+    connection.execute("SET geocrew.telling = 'on'")
+    connection.execute(found[0].rstrip(";").encode() + b" LIMIT 1")
+    connection.remove_notice_handler(hear)
+    return said.count("geocrew.tick") > ROWS / 2
 
 
 @pytest.mark.parametrize(("job_type", "name", "params"), ANALYSES)
@@ -41,6 +66,8 @@ def test_it_tells_of_its_rows(
         given |= {"time_field": "kind", "time_periods": ["x"]}
     given |= {name: features, "output_mode": "materialized_view"}
     run = run_analysis(connection, job_type, given)
+    if "neighbor_type" in params:
+        assert tells_of_sums(connection, run.relation)
     shares = [share for share, step in run.context.steps if step == "filling the view"]
     assert shares == sorted(shares)
     # Of an erase the rows at the border are left, and of one in two rows is told.

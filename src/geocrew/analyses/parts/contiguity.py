@@ -58,6 +58,7 @@ _LAG: LiteralString = """
         FROM pairs
         JOIN usable AS other ON other.row = pairs.neighbour
         CROSS JOIN moments AS m
+        WHERE pairs.row <> pairs.neighbour OR {told}
         GROUP BY pairs.row
     )
 """
@@ -100,9 +101,17 @@ def check_polygons(contiguity: Contiguity, layer: Layer, geometry: OutputGeometr
 
 
 def contiguity_cte(
-    contiguity: Contiguity, features: Features, row: Expression, takes_part: Expression
+    contiguity: Contiguity,
+    features: Features,
+    *,
+    row: Expression,
+    takes_part: Expression,
+    told: Expression,
 ) -> Expression:
-    """Return CTE `lag` over neighbours of rows b, after CTEs `usable` and `moments`."""
+    """Return CTE `lag` over neighbours of rows b, after CTEs `usable` and `moments`.
+
+    `told` is a condition that is true of each row of CTE `pairs`.
+    """
     marks = compose(
         _MARKS[contiguity],
         row=row,
@@ -110,4 +119,4 @@ def contiguity_cte(
         shape=features.geometry.straight(features.shape("b")),
         takes_part=takes_part,
     )
-    return compose("{marks}{lag}", marks=marks, lag=compose(_LAG))
+    return compose("{marks}{lag}", marks=marks, lag=compose(_LAG, told=told))

@@ -6,6 +6,7 @@ Autocorrelation in a Biological Model, Geographical Analysis 30 (1998) 331-354.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, LiteralString
 
 import numpy as np
@@ -15,16 +16,17 @@ from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import WRITING, build_static, spread
-from geocrew.analysis import Column, Context, rest, step_of
+from geocrew.analyses.parts.stored import build_view
+from geocrew.analysis import Column, Context, step_of
 from geocrew.datasets.arrays import Array
-from geocrew.datasets.build import OutputMode, Staged, build
+from geocrew.datasets.build import OutputMode, Staged
 from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
-from geocrew.datasets.output import Results, select_rows
+from geocrew.datasets.output import Results
 from geocrew.datasets.summary import Summary
-from geocrew.datasets.ticks import ticks_of_view
+from geocrew.datasets.ticks import Ticks
 from geocrew.errors import UserError
 from geocrew.kernels import moran
 from geocrew.kernels.getis_ord import ConstantValuesError
@@ -111,9 +113,8 @@ def build_local_moran(
         staged = _build_static(context, features, rows, found)
     else:
         view = features.for_view(layer)
-        select = select_rows(view, _view_results(view, rule, field))
-        writing, ticks = rest(context, WRITING), ticks_of_view(len(rows.row))
-        staged = build(connection, context.staging, output_mode, select, ticks, show=writing)
+        results = partial(_view_results, view, rule, field)
+        staged = build_view(context, output_mode, view, results, len(rows.row))
     counts = rows.counts() | _counts(rule, found)
     return staged, len(rows.row), counts, summary_of(features, rows.x, rows.y)
 
@@ -140,12 +141,12 @@ def _build_static(context: Context, features: Features, rows: Rows, found: Local
     return build_static(context, features, rows, results, columns, _names())
 
 
-def _view_results(features: Features, rule: Rule, field: Field) -> Results:
+def _view_results(features: Features, rule: Rule, field: Field, ticks: Ticks) -> Results:
     """Define local Moran's I as SQL: what a view is."""
     scores = compose(_SCORES, negligible=NEGLIGIBLE, uniform=UNIFORM, cutoff=CUTOFFS[1])
     row = row_of(features.layer, "s")
     return Results(
-        ctes=compose("{lag}{scores} ", lag=lag_ctes(rule, features, field), scores=scores),
+        ctes=compose("{lag}{scores} ", lag=lag_ctes(rule, features, field, ticks), scores=scores),
         joins=compose("LEFT JOIN scores AS r ON r.row = {row} {names}", row=row, names=_names()),
         columns=_result_columns(compose("geocrew.two_sided_p(r.moran_z)")),
     )

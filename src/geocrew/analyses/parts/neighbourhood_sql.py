@@ -8,6 +8,7 @@ from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.layer import Layer
+from geocrew.datasets.ticks import Ticks
 from geocrew.errors import UserError
 
 # Sums run over sorted values, so that they have the same bits whatever the order of the rows; the mean
@@ -19,15 +20,16 @@ _USABLE: LiteralString = """
     ),
     ordered AS MATERIALIZED (SELECT value AS x FROM usable ORDER BY 1),
     rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
-    middle AS (SELECT n, mean, sum(x - mean) / n AS rest FROM ordered, rough GROUP BY n, mean),
+    middle AS (
+        SELECT max(n) AS n, max(mean) AS mean, sum(x - mean) / max(n) AS rest FROM ordered, rough
+    ),
     centred AS (SELECT n, mean, rest, x - mean - rest AS d FROM ordered, middle),
     widest AS (SELECT GREATEST(1e-200, max(abs(d))) AS width FROM centred),
     moments AS (
-        SELECT n, mean, rest, width * sqrt(
-            sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END) / n
+        SELECT max(n) AS n, max(mean) AS mean, max(rest) AS rest, max(width) * sqrt(
+            sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END) / max(n)
         ) AS s
         FROM centred, widest
-        GROUP BY n, mean, rest, width
     )
 """
 
@@ -39,6 +41,7 @@ _BAND: LiteralString = """
         CROSS JOIN LATERAL (SELECT {reach}::float8 AS reach) AS bound
         {boxes}
         JOIN {rows} ON {near} AND {takes_part} AND {apart} <= bound.reach
+        WHERE {told}
         GROUP BY a.row
     )
 """
@@ -65,6 +68,7 @@ _NEAREST: LiteralString = """
             WHERE {near} AND {takes_part} AND {row} <> a.row AND {apart} <= bound.reach
             ORDER BY {order}, {row} LIMIT {k}
         ) AS other
+        WHERE {told}
         GROUP BY a.row, a.value, m.mean, m.rest
     )
 """
@@ -98,10 +102,16 @@ def row_of(layer: Layer, alias: str) -> Expression:
     return row
 
 
-def lag_ctes(rule: Rule, features: Features, field: Field) -> Expression:
+def number_of(layer: Layer, row: Expression) -> Expression:
+    """Return an integer for what names a row, the same for few."""
+    return row if layer.number("s") is not None else compose("hashtext({row}::text)", row=row)
+
+
+def lag_ctes(rule: Rule, features: Features, field: Field, ticks: Ticks) -> Expression:
     """Return CTEs `usable` (row, place, value), `moments` (n, mean, rest, s) and `lag`.
 
     `lag` has row, members (the row itself among them) and total: the sum of their values less the mean.
+    `ticks` tells of the rows for which sums are made.
     """
     metric = _GEOGRAPHIC if rule.geographic else _PLANAR
     parts = {"shape": features.layer.shape("b"), "place": features.place("b")}
@@ -113,10 +123,21 @@ def lag_ctes(rule: Rule, features: Features, field: Field) -> Expression:
         "rows": features.rows("b"),
         "value": field.number("b"),
         "takes_part": _takes_part(features, field, "b"),
+        "told": ticks.each(number_of(features.layer, compose("a.row"))),
     }
     if rule.contiguity is not None:
-        row, takes_part = neighbours["row"], neighbours["takes_part"]
-        lag = contiguity_cte(rule.contiguity, features, row, takes_part)
+        half = ticks.part(0.5)
+        lag = contiguity_cte(
+            rule.contiguity,
+            features,
+            row=neighbours["row"],
+            takes_part=compose(
+                "{takes_part} AND {told}",
+                takes_part=neighbours["takes_part"],
+                told=half.each(number_of(features.layer, neighbours["row"])),
+            ),
+            told=half.each(number_of(features.layer, compose("pairs.row"))),
+        )
     elif rule.reach is not None:
         lag = compose(_BAND, reach=rule.reach, **neighbours)
     else:

@@ -15,6 +15,7 @@ from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features
 from geocrew.datasets.fields import Field
 from geocrew.datasets.output import Results
+from geocrew.datasets.ticks import Ticks
 
 # All of hot spot's CTEs run once for each period, on the rows of that period.
 _SCORED: LiteralString = """
@@ -61,6 +62,7 @@ def view_results(
     timing: Timing,
     location: Field | None,
     correction: Correction,
+    ticks: Ticks,
 ) -> Results:
     """Define the analysis as SQL: what a view is."""
     within = Within(**vars(features), during=timing.during)
@@ -72,7 +74,7 @@ def view_results(
     ctes = compose(
         _SCORED,
         periods=list_periods(features, timing),
-        scores=gi_star.score_ctes(lag_ctes(rule, within, field)),
+        scores=gi_star.score_ctes(lag_ctes(rule, within, field, ticks)),
         rows=features.rows("s"),
         kept=features.kept("s"),
         trends=trend.trend_ctes(),

@@ -33,7 +33,7 @@ _TRENDS: LiteralString = """
         FROM binned
         WHERE place IN (
             SELECT place FROM binned GROUP BY place
-            HAVING count(*) > 1 AND count(*) = count(DISTINCT step)
+            HAVING count(*) > 1 AND count(*) <= count(DISTINCT step)
         )
     ),
     series AS (
