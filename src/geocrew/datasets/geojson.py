@@ -194,15 +194,25 @@ def _check_range(path: Path, places: Ring, positions: list[Any]) -> None:
         raise _Problem((*path, at), positions[at], must)
 
 
-def _run_on(path: Path, places: Ring) -> Ring:
-    """Continue longitudes where they jump more than 180 degrees; a whole turn is a parallel, no jump."""
-    step = np.diff(places[:, 0])
+def jumps(longitudes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return what is to be added after each edge of a ring or line (n,): (n - 1,), a turn or nothing.
+
+    An edge that jumps more than 180 degrees goes the short way, across the antimeridian; a whole turn is
+    a parallel, no jump.
+    """
+    step = np.diff(longitudes)
     jump = (np.abs(step) > 180) & (np.abs(step) < 360)
-    turns = np.concatenate(([0.0], np.cumsum(np.where(jump, -360 * np.sign(step), 0.0))))
+    return np.where(jump, -360 * np.sign(step), 0.0)
+
+
+def _run_on(path: Path, places: Ring) -> Ring:
+    """Continue longitudes where they jump."""
+    added = jumps(places[:, 0])
+    turns = np.concatenate(([0.0], np.cumsum(added)))
     if turns[-1] != 0:
         must = "must not run around a pole; lead the ring along longitudes -180 and 180 to the pole"
         raise _Problem(path, "a ring around the Earth", must)
-    return np.column_stack((places[:, 0] + turns, places[:, 1])) if jump.any() else places
+    return np.column_stack((places[:, 0] + turns, places[:, 1])) if added.any() else places
 
 
 def _polygon(rings: list[Ring]) -> Any:

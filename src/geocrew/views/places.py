@@ -10,7 +10,7 @@ import shapely
 from psycopg import sql
 from pydantic import ValidationError
 
-from geocrew.datasets.geojson import check_clip_geometry, parse_clip_geometry
+from geocrew.datasets.geojson import check_clip_geometry, jumps, parse_clip_geometry
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.srids import STEP_DEGREES
 from geocrew.errors import InvalidParameters
@@ -20,6 +20,7 @@ _MAX_POSITIONS = 100_000
 _MAX_LONGITUDE, _MAX_LATITUDE = 360.0, 90.0
 _LONGITUDE_LATITUDE = 4326
 _AREAS = ("Polygon", "MultiPolygon")
+_LINES = ("LineString", "MultiLineString")
 _MOST_STEPS = 100_000
 # Degrees around the area that a projection is made for; transverse ones fold over far from it.
 _MARGIN = 30.0
@@ -71,7 +72,9 @@ def _shape(value: Mapping[str, Any]) -> Any:
             return _areas(value)
         if kind == "GeometryCollection":
             return shapely.GeometryCollection([_shape(each) for each in value["geometries"]])
-        return _within_one_turn(shapely.force_2d(shapely.geometry.shape(value)))
+        shape = shapely.force_2d(shapely.geometry.shape(value))
+        _check_range(shape)
+        return _within_one_turn(_led_across(shape) if kind in _LINES else shape)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.GEOSException) as error:
         raise InvalidParameters([f"where holds a {kind} that is no GeoJSON: {error}"]) from error
 
@@ -130,6 +133,29 @@ def _upright(west: float, south: float, east: float, north: float) -> Any:
     return shapely.Point(west, south) if corners[0] == corners[1] else shapely.LineString(corners)
 
 
+def _led_across(shape: Any) -> Any:
+    """Return lines whose edges that jump more than 180 degrees go beyond 180 degrees instead."""
+    lines = [shapely.get_coordinates(each) for each in shapely.get_parts(shape)]
+    added = [jumps(each[:, 0]) for each in lines]
+    if not any(each.any() for each in added):
+        return shape
+    return shapely.MultiLineString(
+        [piece for both in zip(lines, added, strict=True) for piece in _pieces(*both)]
+    )
+
+
+def _pieces(line: Any, added: Any) -> Iterator[Any]:
+    """Yield what of a line (n, 2) is between its jumps, and each edge that jumps by itself."""
+    start = 0
+    for edge in map(int, np.flatnonzero(added)):
+        if edge > start:
+            yield line[start : edge + 1]
+        yield line[edge : edge + 2] + np.array(((0.0, 0.0), (added[edge], 0.0)))
+        start = edge + 1
+    if len(line) > start + 1:
+        yield line[start:]
+
+
 def _within_one_turn(shape: Any) -> Any:
     """Return the shape with what is beyond 180 degrees brought to the other side."""
     if shapely.is_empty(shape):
@@ -137,7 +163,6 @@ def _within_one_turn(shape: Any) -> Any:
     west, _, east, _ = shapely.bounds(shape)
     if west >= -180 and east <= 180:
         return shape
-    _check_range(shape)
     return shapely.intersection(shapely.union_all(_turns(shape)), shapely.box(-180, -90, 180, 90))
 
 

@@ -114,6 +114,50 @@ def test_a_ring_that_jumps_crosses_180_degrees(connection: Connection, where: An
     assert build(connection, source, where=where).column("id") == [1, 2]
 
 
+LINE = [[170, 5], [-170, 6]]
+# East around the Earth and on, by edges of less than half of it and one that jumps.
+TURN = [[160, 5], [-160, 5], [-80, 5], [0, 5], [80, 5], [150, 5], [-150, 40]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "ids"),
+    [
+        ({"type": "LineString", "coordinates": LINE}, [1, 2]),
+        ({"type": "LineString", "coordinates": LINE[::-1]}, [1, 2]),
+        ({"type": "MultiLineString", "coordinates": [LINE, [[5, 5], [6, 6]]]}, [1, 2, 4]),
+        (
+            {"type": "GeometryCollection", "geometries": [{"type": "LineString", "coordinates": LINE}]},
+            [1, 2],
+        ),
+        ({"type": "LineString", "coordinates": [[170, 5], [0, 5.5], [-170, 6]]}, [3, 4, 5]),
+        ({"type": "LineString", "coordinates": [[-180, 5], [180, 6]]}, [1, 2, 3, 4, 5]),
+        ({"type": "LineString", "coordinates": TURN}, [1, 2, 3, 4, 6]),
+        ("S_INTERSECTS(geom, LINESTRING(170 5, -170 6))", [1, 2]),
+    ],
+)
+def test_a_line_that_jumps_crosses_180_degrees(
+    connection: Connection, shape: Any, ids: list[int]
+) -> None:
+    boxes = (
+        (172, 5, 179, 6),
+        (-179, 5, -172, 6),
+        (-60, 5, -50, 6),
+        (5, 5, 6, 6),
+        (60, 5.1, 70, 5.9),
+        (-170, 20, -160, 30),
+    )
+    source = add_table(
+        connection,
+        [
+            (i, 0.0, f"POLYGON(({w} {s},{e} {s},{e} {n},{w} {n},{w} {s}))")
+            for i, (w, s, e, n) in enumerate(boxes, start=1)
+        ],
+        srid=4326,
+    )
+    where = shape if isinstance(shape, str) else meets(shape)
+    assert build(connection, source, where=where).column("id") == ids
+
+
 def test_a_parallel_is_one_in_a_projection_too(connection: Connection) -> None:
     """In US Albers the 40th parallel leaves its chord across the country by over two degrees."""
     connection.execute(
