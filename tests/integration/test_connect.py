@@ -86,9 +86,14 @@ def test_options_in_the_address_are_kept(database: str) -> None:
         ("timestamptz", "2020-01-31 12:30:00+00"),
         ("timestamptz", "0044-03-15 12:30:00+00 BC"),
         ("timestamptz", "-infinity"),
+        ("date[]", "{2020-01-31,NULL,infinity}"),
+        ("date[]", "{}"),
+        ("timestamp[]", '{"2020-01-31 12:30:00.5"}'),
+        ("timestamptz[]", '{"2020-03-01 00:00:00+00","2020-01-31 12:30:00+00"}'),
     ],
 )
 def test_days_are_compared_as_iso_text(database: str, mode: str, kind: Any, moment: str) -> None:
+    other = "{2021-07-08}" if kind.endswith("[]") else "2021-07-08 01:02:03"
     with connect(database, "test", client_min_messages="warning") as connection:
         name = sql.Identifier(str(conninfo_to_dict(database)["dbname"]))
         connection.execute(
@@ -101,8 +106,8 @@ def test_days_are_compared_as_iso_text(database: str, mode: str, kind: Any, mome
             sql.SQL(
                 "CREATE TABLE public.days (id integer PRIMARY KEY, day {}, geom geometry(Point, 27700));"
                 "INSERT INTO public.days VALUES (1, {}, ST_Point(1, 1, 27700)),"
-                " (2, '2021-07-08 01:02:03', ST_Point(2, 2, 27700))"
-            ).format(sql.SQL(kind), sql.Literal(moment))
+                " (2, {}, ST_Point(2, 2, 27700))"
+            ).format(sql.SQL(kind), sql.Literal(moment), sql.Literal(other))
         )
         params = {
             "source_dataset_id": add_dataset(connection, "days", schema="public"),

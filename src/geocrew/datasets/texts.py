@@ -14,20 +14,33 @@ _ISO: dict[str, LiteralString] = {
     "replace(to_jsonb({0} AT TIME ZONE 'UTC') #>> '{{}}', 'T', ' '), '( BC)?$', '+00\\1')"
     " ELSE {0}::text END",
 }
+# An array is written as one of text is. One of several dimensions would lose them, and is left as it is.
+_ARRAY: LiteralString = (
+    "CASE WHEN array_ndims({0}) = 1 AND array_lower({0}, 1) = 1 THEN ("
+    "SELECT array_agg({1} ORDER BY each.place) FROM unnest({0}) WITH ORDINALITY AS each (value, place)"
+    ")::text ELSE {0}::text END"
+)
 
 
 def as_text(field: Field, alias: str) -> sql.Composable:
     """Return the text of a field of table `alias`, compared byte by byte whatever its collation.
 
-    Days and times are as PostgreSQL writes them by default, in UTC.
+    Days and times, and lists of them, are as PostgreSQL writes them by default, in UTC.
     """
     if field.properties_column is not None:
         key = sql.Literal(field.name)
         return sql.SQL('({} ->> {}) COLLATE "C"').format(
             sql.Identifier(alias, field.properties_column), key
         )
-    text = sql.SQL(_ISO.get(field.type_name, "{0}::text")).format(sql.Identifier(alias, field.name))
+    text = _text(field.type_name, sql.Identifier(alias, field.name))
     return sql.SQL('({}) COLLATE "C"').format(text)
+
+
+def _text(type_name: str, value: sql.Identifier) -> sql.Composable:
+    element = _ISO.get(type_name.removeprefix("_"))
+    if type_name.startswith("_") and element is not None:
+        return sql.SQL(_ARRAY).format(value, sql.SQL(element).format(sql.Identifier("each", "value")))
+    return sql.SQL(_ISO.get(type_name, "{0}::text")).format(value)
 
 
 def as_number(field: Field, alias: str) -> sql.Composable:
