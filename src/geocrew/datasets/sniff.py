@@ -1,5 +1,6 @@
 """What a file is, by its first bytes, and whether that is what its name promises."""
 
+import re
 import stat
 from enum import Enum
 from pathlib import Path
@@ -44,6 +45,17 @@ def recognise(path: Path) -> Format:
 def accepted() -> str:
     """List the accepted formats and endings for a message."""
     return ", ".join(f"{each.title} ({' '.join(each.value[1])})" for each in Format)
+
+
+def json_kind(path: Path) -> str:
+    """Name JSON that is no GeoJSON, as well as its first bytes tell."""
+    text = _text(_head(path))
+    if re.match(rb'\{\s*"(arcs|objects)"', text) or re.search(rb'"type"\s*:\s*"Topology"', text):
+        return "TopoJSON"
+    if b"esriGeometry" in text:
+        return "Esri JSON"
+    several = re.search(rb"\}\s*\{", text)
+    return "several JSON texts, one after another" if several else "JSON that is no GeoJSON"
 
 
 def _promised(path: Path) -> Format:

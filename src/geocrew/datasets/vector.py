@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from geocrew.datasets import gdal
+from geocrew.datasets.sniff import json_kind
 from geocrew.datasets.source import BATCH_ROWS, Batch, Source
 from geocrew.errors import RefusedInput
 
@@ -24,11 +25,20 @@ def open_vector(path: Path, stem: str, layer: str | None) -> Iterator[Source]:
         ):
             yield _source(meta, reader, None if chosen == path.stem else chosen, _promised(path))
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException) as error:
-        reason = str(error).replace(str(path), stem)
-        raise RefusedInput(f'"{stem}" cannot be read: {reason}') from error
+        raise RefusedInput(_refused(path, stem, str(error).replace(str(path), stem))) from error
     except OSError as error:
         # Arrow's stream reports GDAL's errors as OSError.
         raise RefusedInput(f'"{stem}" cannot be read: {error}') from error
+
+
+def _refused(path: Path, stem: str, reason: str) -> str:
+    """Say why a file cannot be read, in words of ours where no driver takes it for its own."""
+    if "not recognized" not in reason:
+        return f'"{stem}" cannot be read: {reason}'
+    if path.suffix in (".json", ".geojson"):
+        wanted = "wanted is one FeatureCollection, Feature or geometry of GeoJSON (RFC 7946)"
+        return f'"{stem}" holds {json_kind(path)}; {wanted}'
+    return f'"{stem}" cannot be read: it is damaged, or of another format than its first bytes say'
 
 
 def _choose(layers: Any, inner: str, stem: str, layer: str | None) -> str:  # numpy rows (name, type)

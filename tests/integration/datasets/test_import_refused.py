@@ -126,6 +126,24 @@ def test_damaged_files_are_refused(
             take(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ('{"type": "Topology", "objects": {}, "arcs": []}', "TopoJSON"),
+        ('{"arcs": [' + "[[0,0],[1,1]]," * 900 + '[[0,0],[1,1]]], "type": "Topology"}', "TopoJSON"),
+        ('{"geometryType": "esriGeometryPoint", "features": []}', "Esri JSON"),
+        ('{"type":"Feature"}\n{"type":"Feature"}\n', "several JSON texts, one after another"),
+        ("{}", "JSON that is no GeoJSON"),
+    ],
+)
+def test_json_of_another_kind_is_named(content: str, held: str, tmp_path: Path, take: Take) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(RefusedInput) as refused:
+        take(tmp_path / "x.json")
+    wanted = "wanted is one FeatureCollection, Feature or geometry of GeoJSON (RFC 7946)"
+    assert str(refused.value) == f'"x" holds {held}; {wanted}'
+
+
 def test_unknown_endings_list_the_accepted(tmp_path: Path, take: Take) -> None:
     (tmp_path / "x.kml").write_text("<kml/>")
     with pytest.raises(
