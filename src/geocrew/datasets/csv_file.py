@@ -1,6 +1,7 @@
 """CSV in two passes: the first finds types over the whole file, the second hands rows over."""
 
 import csv
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,7 @@ class _File:
 
     def __init__(self, path: Path, names: list[str], delimiter: str, skip: int) -> None:
         self.names = names
-        self._path = path
+        self._path, self._delimiter = path, delimiter
         self._read = arrow_csv.ReadOptions(
             column_names=[str(i) for i in range(len(names))],
             skip_rows=skip,
@@ -64,10 +65,14 @@ class _File:
             if "Empty CSV file" in str(error):
                 return
             raise
+        last = None
         with reader:
             for block in reader:
                 for start in range(0, block.num_rows, BATCH_ROWS):
                     yield block.slice(start, BATCH_ROWS)
+                last = block.column(len(self.names) - 1)[-1].as_py() if block.num_rows else last
+        if last is not None:
+            _refuse_open_quote(self._path, self._delimiter, last)
 
 
 def _header(path: Path) -> tuple[list[str], str, int]:
@@ -80,7 +85,29 @@ def _header(path: Path) -> tuple[list[str], str, int]:
         names = next(reader, [])
         if not names:
             raise RefusedInput(f'"{path.name}" has no header line')
+        if not file.readline(1):  # the header is all there is
+            _refuse_open_quote(path, delimiter, names[-1])
         return names, delimiter, reader.line_num
+
+
+def _refuse_open_quote(path: Path, delimiter: str, last: str) -> None:
+    """Raise RefusedInput where the file ends within a quote, all of `last`, which is its last value.
+
+    A file in which it is closed ends in a quote or a line feed more.
+    """
+    value = b'"' + last.replace('"', '""').encode()
+    with path.open("rb") as file:
+        start = file.seek(0, os.SEEK_END) - len(value)
+        file.seek(max(start - 1, 0))
+        tail = file.read()
+        begun = start == 0 or tail[:1] in (delimiter.encode(), b"\n", b"\r")
+        if start < 0 or not begun or not tail.endswith(value):
+            return
+        file.seek(0)
+        chunks = iter(lambda: file.read(min(_BLOCK_BYTES, start - file.tell())), b"")
+        line = 1 + sum(each.count(b"\n") for each in chunks)
+    problem = f'"{path.name}" line {line}: a quote is opened and never closed'
+    raise RefusedInput(f"{problem}, so that all that follows is one value; close it")
 
 
 def _place(names: list[str], x: str | None, y: str | None) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """CSV: where the coordinates are, and what types the columns have."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from tests.integration.datasets.conftest import Rows, Take
 
 from geocrew.db import Connection
 from geocrew.errors import RefusedInput
+
+Leftovers = Callable[[], list[str]]
 
 NAIVE = dt.datetime(2020, 1, 2, 3, 4, 5)  # noqa: DTZ001  # as PostgreSQL has it
 
@@ -69,6 +72,46 @@ def test_bad_coordinates_name_the_row(row: str, said: str, tmp_path: Path, take:
 def test_bad_wkt_names_the_row(tmp_path: Path, take: Take) -> None:
     with pytest.raises(RefusedInput, match=r"row 2: 'POINT 1' is no WKT geometry"):
         take(write(tmp_path, 'wkt\n"POINT (1 2)"\nPOINT 1\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('x,y,a\n1,2,"open\n3,4,b\n5,6,c\n', 2),
+        ('x,y,a\r\n1,2,"two\r\nlines"\r\n3,4,"open\r\n5,6,c\r\n', 4),
+        ('x,y,a\n1,2,b\n3,4,"b""', 3),
+        ('x;y;a\n1;2;b\n3;4;"', 3),
+        ('wkt\n"POINT(1 2)"\n"POINT(3 4)\n', 3),
+        ('x,y,"a\n1,2,b\n3,4,c\n', 1),
+    ],
+)
+def test_a_quote_that_stays_open_is_refused(
+    text: str, line: int, tmp_path: Path, take: Take, leftovers: Leftovers
+) -> None:
+    with pytest.raises(RefusedInput, match=f"line {line}: a quote is opened and never closed"):
+        take(write(tmp_path, text))
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ('"b"', "b"),
+        ('""""', '"'),
+        ('"b"""', 'b"'),
+        ('"b\n"', "b\n"),
+        ('"b""\n"', 'b"\n'),
+        ('",""b"', ',"b'),
+        ('5" pipe', '5" pipe'),
+        ('"a"b"', 'ab"'),
+        ('"x,"a', "x,a"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_quotes_at_the_end_that_are_closed(
+    value: str, read: str, end: str, tmp_path: Path, take: Take, rows: Rows
+) -> None:
+    assert rows(take(write(tmp_path, f"x,y,a\n1,2,{value}{end}")), "a") == [(read,)]
 
 
 @pytest.mark.parametrize(
