@@ -20,7 +20,7 @@ from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.views.definition import verify
 from geocrew.views.outline import Outline, outline
-from geocrew.views.role import check_role, confined, grant, spatial_schema
+from geocrew.views.role import ROLE, check_role, confined, grant, spatial_schema
 from geocrew.views.tables import Table
 
 # Time to plan; time to read all rows of a plain view, which every look at it costs again.
@@ -160,6 +160,8 @@ def _told(parameter: str) -> Iterator[None]:
         ) from error
     except psycopg.errors.UniqueViolation as error:
         raise _repeated(parameter, "") from error
+    except psycopg.errors.UndefinedObject as error:
+        raise UserError(f"{parameter}{_undefined(error.diag)}") from error
     except (
         psycopg.ProgrammingError,
         psycopg.DataError,
@@ -167,6 +169,17 @@ def _told(parameter: str) -> Iterator[None]:
         psycopg.InternalError,
     ) as error:
         raise UserError(f"{parameter}: {_words(error.diag)}") from error
+
+
+def _undefined(diagnosis: Any) -> str:
+    """Return what is missing; of what is the role's, that can only be its access to a foreign server."""
+    if ROLE not in str(diagnosis.message_primary):
+        return f": {_words(diagnosis)}"
+    return (
+        f" reads a foreign table with the rights of {ROLE}, which has no user mapping for its server;"
+        " make a view or a materialized view of the table and register that, which is read with its"
+        " owner's rights"
+    )
 
 
 def _words(diagnosis: Any) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from psycopg import sql
 from tests.run_analysis import Run, run_analysis
 
 from geocrew import analyses
@@ -236,3 +237,31 @@ def test_two_tables_of_one_name_need_their_schema(connection: Connection, source
     message = told(connection, source, "SELECT * FROM t")
     assert f'table "t" may be a.t ({one}), b.t ({two}); write SCHEMA.TABLE' in message
     assert view(connection, source, "SELECT id, geom FROM b.t").counts["read_dataset_ids"] == [two]
+
+
+def test_a_foreign_table_is_read_through_a_view_of_its_owner(connection: Connection) -> None:
+    server = sql.SQL(
+        "CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname {}, host {})"
+    ).format(connection.info.dbname, connection.info.host)
+    mapping = sql.SQL("CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere OPTIONS (user {})")
+    connection.execute("CREATE EXTENSION postgres_fdw")
+    connection.execute(server)
+    connection.execute(mapping.format(connection.info.user))
+    connection.execute(
+        "CREATE TABLE near (id int PRIMARY KEY, geom geometry(Point, 27700));"
+        "INSERT INTO near SELECT i, ST_Point(i, i, 27700) FROM generate_series(1, 5) AS i;"
+        "CREATE FOREIGN TABLE far (id int, geom geometry(Point, 27700)) SERVER elsewhere"
+        " OPTIONS (table_name 'near');"
+        "CREATE VIEW seen AS SELECT * FROM far"
+    )
+    far = registry.register(connection, "public", "far").id
+    seen = registry.register(connection, "public", "seen").id
+    said = told(connection, far, "SELECT id, geom FROM {}")
+    assert said == (
+        "query reads a foreign table with the rights of geocrew_views, which has no user mapping for its"
+        " server; make a view or a materialized view of the table and register that, which is read with"
+        " its owner's rights"
+    )
+    for materialized in (False, True):
+        run = view(connection, seen, "SELECT id, geom FROM {} WHERE id > 3", materialized=materialized)
+        assert run.column("id") == [4, 5]
