@@ -5,12 +5,21 @@ SQLSTATEs: PostgreSQL 15 documentation, appendix A.
 
 import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
 
-from geocrew.errors import ConfigurationError, LeaseLost, TransientError, UserError
+from geocrew.db import Connection
+from geocrew.errors import (
+    ConfigurationError,
+    LeaseLost,
+    StatementTimeout,
+    TransientError,
+    UserError,
+)
 
 Kind = Literal["retry", "user", "resource", "out_of_memory", "unavailable", "lease_lost", "bug"]
 
@@ -25,7 +34,7 @@ _KINDS: dict[str, Kind] = {
     "57P02": "retry",
     "57P05": "retry",
     "25P03": "retry",
-    "57014": "retry",  # but for a timeout, see _by_state
+    "57014": "retry",  # but for a timeout, see timeouts_told
     "58030": "retry",
     # Nobody can work here now; not the job's fault, so not counted against it.
     "53300": "unavailable",
@@ -46,7 +55,6 @@ _ADVICE = {
     "53200": "the database ran out of memory: make the job smaller, or give the server more memory",
     "53400": "the job needed more temporary space than the server allows (temp_file_limit)",
     "54001": "a shape or expression is too deeply nested for the server (max_stack_depth)",
-    "57014": "a statement took longer than the server allows (statement_timeout)",
 }
 _WAITING = {
     "53100": "the database's disk is full",
@@ -94,8 +102,26 @@ def classify(error: BaseException) -> ErrorClass:
         return _classify_database(error)
     if isinstance(error, OSError):
         return _classify_system(error)
+    if isinstance(error, StatementTimeout):
+        return ErrorClass("resource", str(error), psycopg.errors.QueryCanceled.sqlstate or "")
     found = next((each for each in _OURS if isinstance(error, each)), None)
     return _bug(error) if found is None else ErrorClass(_OURS[found], str(error))
+
+
+@contextmanager
+def timeouts_told(connection: Connection) -> Iterator[None]:
+    """Raise StatementTimeout where a statement of the block took longer than its session allows.
+
+    A cancel by somebody has the same SQLSTATE and other words, in the language of `lc_messages`. Where
+    in the server's source they are is not translated, and a timeout made on purpose comes from there.
+    """
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        if _origin(error) != _origin_of_timeouts(connection):
+            raise
+        problem = "a statement took longer than the server allows (statement_timeout)"
+        raise StatementTimeout(problem) from error
 
 
 def waiting_reason(error: BaseException) -> str:
@@ -122,11 +148,9 @@ def _classify_database(error: psycopg.Error) -> ErrorClass:
         return _without_state(error)
     kind: Kind = _KINDS.get(state) or _KINDS.get(state[:2]) or "bug"
     words = error.diag.message_primary or str(error)
-    if state == "57014" and "timeout" in words:
-        kind = "resource"
-    elif state == "XX000" and _GEOS.search(words):
+    if state == "XX000" and _GEOS.search(words):
         return ErrorClass("user", f"a shape cannot be worked on: {words}", state)
-    elif state == "XX000" and _EMPTY_MEMBER in words:
+    if state == "XX000" and _EMPTY_MEMBER in words:
         why = "a MultiSurface or collection has an empty member, which PostGIS cannot read beside others"
         return ErrorClass(
             "user", f'{why}: give it a shape without, or choose output_mode "static"', state
@@ -138,6 +162,20 @@ def _classify_database(error: psycopg.Error) -> ErrorClass:
     elif kind == "resource":
         words = _ADVICE.get(state, words)
     return ErrorClass(kind, words, state, disk_full=state == "53100")
+
+
+def _origin(error: psycopg.Error) -> tuple[str | None, str | None]:
+    return error.diag.source_file, error.diag.source_line
+
+
+def _origin_of_timeouts(connection: Connection) -> tuple[str | None, str | None] | None:
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 1")
+            connection.execute("SELECT pg_sleep(1)")
+    except psycopg.Error as error:
+        return _origin(error)
+    return None
 
 
 def _without_state(error: psycopg.Error) -> ErrorClass:

@@ -7,6 +7,7 @@ GeocrewError
 │   └── RefusedInput        a file that is not what it says, or holds what we do not take
 ├── TransientError        may pass by itself: retried by policy
 │   └── SourceChanged       rows of the input moved while the job was running
+├── StatementTimeout      a statement took longer than the server allows: the next attempt would, too
 ├── LeaseLost             another attempt owns the job now: write nothing, say nothing
 └── ConfigurationError    the operator's mistake: nothing runs until it is mended
 
@@ -44,6 +45,10 @@ class TransientError(GeocrewError):
 
 class SourceChanged(TransientError):
     """The input changed between reading it and publishing the result."""
+
+
+class StatementTimeout(GeocrewError):
+    """A statement took longer than its session's statement_timeout."""
 
 
 class LeaseLost(GeocrewError):

@@ -2,14 +2,19 @@
 
 import errno
 import os
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from geocrew.db import Connection, connect
-from geocrew.error_classes import classify, waiting_reason
-from geocrew.errors import LeaseLost, SourceChanged, UserError
+from geocrew.error_classes import classify, timeouts_told, waiting_reason
+from geocrew.errors import LeaseLost, SourceChanged, StatementTimeout, UserError
+from geocrew.local import account
+from tests.cluster import Cluster
 from tests.waiting import wait_for
+
+ENDED = (StatementTimeout, psycopg.errors.QueryCanceled)
 
 
 def _raised(connection: Connection, *statements: str) -> psycopg.Error:
@@ -29,7 +34,6 @@ def _raised(connection: Connection, *statements: str) -> psycopg.Error:
         ("SELECT * FROM nowhere", "42P01", "user", 'relation "nowhere" does not exist'),
         ("INSERT INTO background_jobs (job_type) VALUES ('')", "23514", "user", "job_type_length"),
         ("DO $$ BEGIN RAISE EXCEPTION 'no'; END $$", "P0001", "user", "no"),
-        ("SET statement_timeout = 1; SELECT pg_sleep(5)", "57014", "resource", "statement_timeout"),
         ("SELECT pg_cancel_backend(pg_backend_pid())", "57014", "retry", "user request"),
         ("SELECT pg_terminate_backend(pg_backend_pid())", "57P01", "retry", "administrator command"),
         (
@@ -74,6 +78,26 @@ def test_sqlstates(connection: Connection, statement: str, state: str, kind: str
     assert says in found.message
     assert "SELECT" not in found.message
     assert found.disk_full == (state == "53100")
+
+
+@pytest.mark.parametrize("language", ["C", "C.UTF-8"])
+def test_a_timeout_is_told_from_a_cancel_in_any_language(
+    cluster_directory: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """A server with its translations speaks German here where its locale is not C."""
+    monkeypatch.setitem(account._ENVIRONMENT, "LANGUAGE", "de")
+    server = Cluster(cluster_directory, lc_messages=language)
+    server.start()
+    found = []
+    with connect(server.url("postgres"), "test", statement_timeout="10ms") as session:
+        for statement in ("SELECT pg_sleep(5)", "SELECT pg_cancel_backend(pg_backend_pid())"):
+            with pytest.raises(ENDED) as caught, timeouts_told(session), session.transaction():
+                session.execute(statement.encode())
+            found.append(classify(caught.value))
+    timeout, cancel = found
+    says = "a statement took longer than the server allows (statement_timeout)"
+    assert (timeout.sqlstate, timeout.kind, timeout.message) == ("57014", "resource", says)
+    assert (cancel.sqlstate, cancel.kind) == ("57014", "retry")
 
 
 def test_lock_timeout_is_retried(connection: Connection, database: str) -> None:

@@ -17,7 +17,8 @@ from geocrew.datasets.relation import find_relation
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import Summary, summarise
 from geocrew.db import Connection
-from geocrew.errors import UserError
+from geocrew.error_classes import timeouts_told
+from geocrew.errors import StatementTimeout, UserError
 from geocrew.views.definition import verify
 from geocrew.views.outline import Outline, outline
 from geocrew.views.role import ROLE, check_role, confined, grant, spatial_schema
@@ -70,7 +71,7 @@ def create(
     grant(connection, definition.tables)
     spatial = spatial_schema(connection)
     limit = 0.0 if materialized else READ_SECONDS
-    with _told(definition.parameter):
+    with _told(definition.parameter), timeouts_told(connection):
         progress(0.05, "planning the query")
         _try(connection, staging, definition, spatial)
         progress(0.1, "looking at its rows")
@@ -153,7 +154,7 @@ def _told(parameter: str) -> Iterator[None]:
     """Tell the caller in PostgreSQL's words what it found wrong with the query."""
     try:
         yield
-    except psycopg.errors.QueryCanceled as error:
+    except StatementTimeout as error:
         raise UserError(
             f"{parameter} takes too long ({PLAN_SECONDS:g} s to plan, {READ_SECONDS:g} s to read all)"
             '; make it simpler, or store its rows with "materialized": true'

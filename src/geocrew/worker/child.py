@@ -11,7 +11,7 @@ import structlog
 
 from geocrew.datasets.staging import Staging
 from geocrew.db import Connection, connect
-from geocrew.error_classes import classify
+from geocrew.error_classes import classify, timeouts_told
 from geocrew.queue.job import Claim
 from geocrew.worker.context import JobContext
 from geocrew.worker.parent import die_with
@@ -60,7 +60,7 @@ def _stand_alone() -> None:
 def _attempt(claim: Claim, url: str, raster_dir: Path, pipe: int) -> Ended:
     """Run the job and say how it ended, in words that its user may read."""
     try:
-        with _session(claim, url) as connection:
+        with _session(claim, url) as connection, timeouts_told(connection):
             send(pipe, Backend(connection.info.backend_pid))
             workshop = Staging(claim.id, claim.lease)
             context = JobContext(connection, claim.user_id, workshop, raster_dir, pipe)

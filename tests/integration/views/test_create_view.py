@@ -1,14 +1,17 @@
 """What a view has whatever its query: an id, one geometry, counts; and what its maker is told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
 from tests.run_analysis import Run, run_analysis
+from tests.waiting import wait_for
 
 from geocrew import analyses
 from geocrew.datasets import catalog, registry
-from geocrew.db import Connection
+from geocrew.db import Connection, connect
 from geocrew.errors import InvalidParameters, UserError
 from geocrew.views import create
 
@@ -179,6 +182,23 @@ def test_what_takes_too_long_to_read_is_stopped(
     assert '"materialized": true' in message
     row = connection.execute("SHOW statement_timeout").fetchone()
     assert row == ("0",)
+
+
+def test_a_query_that_somebody_cancels_has_not_taken_too_long(
+    connection: Connection, database: str, bulk: int
+) -> None:
+    slow = "SELECT a.geom FROM {} AS a, {} AS b, {} AS c WHERE sqrt(a.i + b.i + c.i) < 0"
+    cancel = (
+        "SELECT bool_or(pg_cancel_backend(pid)) FROM pg_stat_activity"
+        " WHERE pid = %s AND state = 'active' AND query NOT LIKE 'EXPLAIN%%' AND query LIKE '%%query%%'"
+        " AND clock_timestamp() > query_start + interval '0.2 s'"
+    )
+    with ThreadPoolExecutor() as pool, connect(database, "canceller") as other:
+        made = pool.submit(view, connection, bulk, slow)
+        pid = connection.info.backend_pid
+        wait_for(lambda: (other.execute(cancel, (pid,)).fetchone() or [None])[0], 30, "the query")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            made.result(30)
 
 
 @pytest.mark.parametrize("materialized", [False, True])
