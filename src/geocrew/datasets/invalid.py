@@ -14,6 +14,7 @@ from psycopg import sql
 from geocrew.datasets.geometry import OutputGeometry
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.ticks import Ticks, ticks_over
+from geocrew.datasets.type_ids import COLLECTION, SINGLE
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -23,8 +24,6 @@ Show = Callable[[float], object]
 _LISTED = 1000
 # The share of finding invalid shapes where they are mended besides: most shapes are valid.
 _FOUND = 0.9
-_COLLECTION = 7  # shapely's type id of GeometryCollection
-_SINGLE = (0, 1, 3)  # those of Point, LineString and Polygon
 
 
 def refuse_invalid(connection: Connection, layer: Layer, show: Show) -> None:
@@ -126,7 +125,7 @@ def mend_shape(wkb: bytes) -> Any:
 
 
 def _mend_members(shape: Any) -> Any:
-    if shapely.get_type_id(shape) != _COLLECTION:
+    if shapely.get_type_id(shape) != COLLECTION:
         return _of_own_dimension(shape)
     members = [_mend_members(each) for each in shapely.get_parts(shape)]
     kept = [each for each in members if each is not None]
@@ -144,7 +143,7 @@ def _of_own_dimension(shape: Any) -> Any:
     ]
     if not parts:
         return None
-    if len(parts) == 1 and shapely.get_type_id(shape) in _SINGLE:
+    if len(parts) == 1 and shapely.get_type_id(shape) in SINGLE:
         return parts[0]
     return (shapely.multipoints, shapely.multilinestrings, shapely.multipolygons)[dimension](parts)
 

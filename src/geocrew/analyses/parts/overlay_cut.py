@@ -18,13 +18,13 @@ from geocrew.analyses.parts.overlay_rings import (
     to_shapes,
 )
 from geocrew.datasets.arrays import Array
+from geocrew.datasets.type_ids import COLLECTION
 from geocrew.kernels.arrays import Ints
 from geocrew.kernels.ewkb import Polygons
 from geocrew.kernels.ring_overlay import CUT, NOTHING, WHOLE, Pieces
 from geocrew.kernels.valid_polygons import find_valid
 from geocrew.kernels.validity import is_valid
 
-_COLLECTION = 7  # shapely's type id
 _TYPE_OF_DIMENSION = np.array([[0, 4], [1, 5], [3, 6]])  # single and multi
 
 
@@ -98,7 +98,7 @@ def _are_covered(shapes: Shapes, cutters: Cutters) -> Array:
     row, chosen = cutters.pairs()
     inner, outer = shapely.bounds(shapes)[row], shapely.bounds(cutters.shapes)[chosen]
     near = (inner[:, :2] >= outer[:, :2]).all(axis=1) & (inner[:, 2:] <= outer[:, 2:]).all(axis=1)
-    near &= (cutters.counts > 1)[row] & (shapely.get_type_id(shapes) != _COLLECTION)[row]
+    near &= (cutters.counts > 1)[row] & (shapely.get_type_id(shapes) != COLLECTION)[row]
     row, blades = row[near], cutters.shapes[chosen[near]]
     shapely.prepare(blades)
     covered[row[shapely.covers(blades, shapes[row])]] = True
@@ -120,7 +120,7 @@ def cut_by_masks(operation: Operation, shapes: Shapes, masks: Shapes) -> Cut:
     """Cut valid shapes (n,), each by the valid, prepared mask (n,) of its own; GEOS does all of it."""
     verdicts = np.full(len(shapes), Verdict.PENDING, np.int16)
     pieces: Shapes = np.full(len(shapes), None, np.object_)
-    plain = np.flatnonzero(shapely.get_type_id(shapes) != _COLLECTION)
+    plain = np.flatnonzero(shapely.get_type_id(shapes) != COLLECTION)
     try:
         _cut_plain(operation, shapes, masks, plain, verdicts, pieces)
     except shapely.GEOSException:

@@ -6,8 +6,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import shapely
 
+from geocrew.datasets.type_ids import COLLECTION, SINGLE
+
 Operation = Literal["clip", "erase"]
-_SINGLE = (0, 1, 3)  # shapely's type ids of Point, LineString and Polygon
 
 
 class Verdict:
@@ -37,7 +38,7 @@ _GRIDS = (1e-9, 1e-7)
 
 def overlay_one(operation: Operation, shape: Any, mask: Any) -> Outcome:
     """Cut a valid shape by a valid mask: as is, then repaired, then snapped; else FAILED."""
-    if shapely.get_type_id(shape) == 7:
+    if shapely.get_type_id(shape) == COLLECTION:
         return _overlay_collection(operation, shape, mask)
     extent = max(np.subtract(*np.split(shapely.bounds(shape), 2)[::-1]))
     for rung, grid in enumerate((None, None, *(fraction * extent for fraction in _GRIDS))):
@@ -79,7 +80,7 @@ def _overlay(operation: Operation, shape: Any, mask: Any, grid: float | None) ->
 
 def _parts(shape: Any) -> Iterator[Any]:
     """Yield the points, lines and polygons of a shape."""
-    if shapely.get_type_id(shape) in _SINGLE:
+    if shapely.get_type_id(shape) in SINGLE:
         yield shape
         return
     for part in shapely.get_parts(shape):

@@ -15,12 +15,12 @@ from geocrew.analyses.parts.overlay_rings import Shapes, to_rings
 from geocrew.analyses.parts.overlay_rows import around
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.compose import Expression, compose
+from geocrew.datasets.type_ids import POLYGONS
 from geocrew.db import Connection
 from geocrew.kernels.arrays import Floats
 from geocrew.kernels.box_places import ACROSS, DOUBTFUL, INSIDE, place_boxes
 from geocrew.kernels.ring_crossings import Rings
 
-_POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 # Up to this many vertices a polygon is compared with every row that it meets: 2 µs for each.
 _SMALL = 2048
 # Pieces of larger ones are cut on down to this, and whatever is united for one row.
@@ -120,7 +120,7 @@ def split(mask: Mask, boxes: Floats) -> Near:
     Boxes that follow each other should lie together. A polygon that comes twice is one.
     """
     shapes = mask.near(enlarged(around(boxes)))
-    for number in np.flatnonzero(~np.isin(shapely.get_type_id(shapes), _POLYGONS)):
+    for number in np.flatnonzero(~np.isin(shapely.get_type_id(shapes), POLYGONS)):
         shapes[number] = only_polygons(shapes[number])
     shapes = shapes[~shapely.is_empty(shapes)]
     large = np.flatnonzero(shapely.get_num_coordinates(shapes) > _SMALL)
@@ -148,7 +148,7 @@ def unite(pieces: Shapes, box: Floats) -> Any:
 
 def only_polygons(shape: Any) -> Any:
     """Return the polygons of a shape: cutting to a box may leave lines and points on its edge."""
-    if shapely.get_type_id(shape) in _POLYGONS:
+    if shapely.get_type_id(shape) in POLYGONS:
         return shape
     polygons = [part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2]
     return polygons[0] if len(polygons) == 1 else shapely.multipolygons(polygons)

@@ -8,14 +8,13 @@ import shapely
 
 from geocrew.analyses.parts.overlay_ladder import Operation
 from geocrew.datasets.arrays import Array
+from geocrew.datasets.type_ids import POLYGONS
 from geocrew.kernels.arrays import Floats, Ints
 from geocrew.kernels.ewkb import Polygons
 from geocrew.kernels.ring_crossings import Rings, orient
 from geocrew.kernels.ring_overlay import CUT, Pieces, overlay_rings
 
 Shapes = npt.NDArray[np.object_]
-
-_POLYGONS = (3, 6)  # shapely's type ids of Polygon and MultiPolygon
 
 
 class Ragged(NamedTuple):
@@ -29,7 +28,7 @@ class Ragged(NamedTuple):
 
 def are_flat_polygons(shapes: Shapes) -> Array:
     """Return which of shapes (n,) are polygons or several, without heights or measures."""
-    plain = np.isin(shapely.get_type_id(shapes), _POLYGONS)
+    plain = np.isin(shapely.get_type_id(shapes), POLYGONS)
     return np.asarray(
         plain & ~shapely.has_z(shapes) & ~shapely.has_m(shapes) & ~shapely.is_empty(shapes)
     )
