@@ -19,7 +19,7 @@ from geocrew.analyses.parts.overlay_rows import find_extent
 from geocrew.analyses.parts.overlay_sql import one_polygon
 from geocrew.analysis import Analysis, Context, Product, VectorParams
 from geocrew.datasets.features import Reached, reach_rows
-from geocrew.datasets.geojson import ClipGeometry, parse_clip_geometry
+from geocrew.datasets.geojson import LONGITUDE_LATITUDE, ClipGeometry, parse_clip_geometry
 from geocrew.datasets.layer import Layer, open_layer
 from geocrew.datasets.reference_systems import definition
 from geocrew.datasets.steady import steady_for, watched
@@ -29,7 +29,6 @@ from geocrew.kernels.arrays import Floats
 
 # A view repeats the polygon in its definition, three bytes of text for each of its own.
 _MOST_IN_VIEW = 20_000
-_LONGITUDE_LATITUDE = 4326
 # The extent tells what part of the polygon a projection must hold; degrees need no projection.
 _EVERYWHERE = np.array([-180.0, -90.0, 180.0, 90.0])
 
@@ -94,7 +93,7 @@ def _cut_by_polygon(params: Params, context: Context, reached: Reached, name: st
     if not layer.geographic:
         extent = find_extent(context.connection, source.features)
         polygon = _place(context, layer, polygon, extent)
-    elif layer.srid != _LONGITUDE_LATITUDE:
+    elif layer.srid != LONGITUDE_LATITUDE:
         polygon = _place(context, layer, polygon, _EVERYWHERE)
     _check_size(params, int(shapely.get_num_coordinates(polygon)))
     ewkb = str(shapely.to_wkb(shapely.set_srid(polygon, layer.srid), hex=True, include_srid=True))

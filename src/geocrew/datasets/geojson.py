@@ -20,6 +20,7 @@ from geocrew.errors import InvalidParameters
 Path = tuple[str | int, ...]
 Ring = npt.NDArray[np.float64]
 
+LONGITUDE_LATITUDE = 4326  # the SRID of all GeoJSON
 _KINDS = "Polygon, MultiPolygon, Feature or FeatureCollection"
 # A request of this size is 80 MB of JSON; past it a dataset is the better way.
 MAX_POSITIONS = 2_000_000

@@ -10,7 +10,12 @@ import shapely
 from psycopg import sql
 from pydantic import ValidationError
 
-from geocrew.datasets.geojson import check_clip_geometry, jumps, parse_clip_geometry
+from geocrew.datasets.geojson import (
+    LONGITUDE_LATITUDE,
+    check_clip_geometry,
+    jumps,
+    parse_clip_geometry,
+)
 from geocrew.datasets.layer import Layer
 from geocrew.datasets.srids import STEP_DEGREES
 from geocrew.errors import InvalidParameters
@@ -18,7 +23,6 @@ from geocrew.errors import InvalidParameters
 _KINDS = "Point, LineString, Polygon, MultiPoint, MultiLineString, MultiPolygon, GeometryCollection"
 _MAX_POSITIONS = 100_000
 _MAX_LONGITUDE, _MAX_LATITUDE = 360.0, 90.0
-_LONGITUDE_LATITUDE = 4326
 _AREAS = ("Polygon", "MultiPolygon")
 _LINES = ("LineString", "MultiLineString")
 _MOST_STEPS = 100_000
@@ -49,9 +53,9 @@ def place(value: Mapping[str, Any], layer: Layer, system: str | None) -> sql.Com
     _check_range(shape)
     if system is not None and not layer.geographic and shape.geom_type in _AREAS:
         shape = _near(shape, pyproj.CRS.from_user_input(system))
-    wkb = shapely.to_wkb(shapely.set_srid(shape, _LONGITUDE_LATITUDE), hex=True, include_srid=True)
+    wkb = shapely.to_wkb(shapely.set_srid(shape, LONGITUDE_LATITUDE), hex=True, include_srid=True)
     literal = sql.SQL("{}::geometry").format(sql.Literal(str(wkb)))
-    if layer.srid == _LONGITUDE_LATITUDE:
+    if layer.srid == LONGITUDE_LATITUDE:
         return literal
     if not layer.geographic and shapely.get_dimensions(shape) > 0:
         # In SQL and with the shape written once, so that the definition of the view stays small; it is

@@ -6,6 +6,7 @@ import numpy as np
 import pyproj
 import shapely
 
+from geocrew.datasets.geojson import LONGITUDE_LATITUDE
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats
 
@@ -24,11 +25,11 @@ def place_polygon(polygon: Any, definition: str, bounds: Floats) -> Any:
     bends them. Raises UserError where the projection cannot hold it.
     """
     crs = pyproj.CRS.from_user_input(definition)
-    if crs.to_epsg() == 4326:
+    if crs.to_epsg() == LONGITUDE_LATITUDE:
         return polygon
     if not crs.is_geographic:
         polygon = _densified(_around(polygon, crs, bounds))
-    to = pyproj.Transformer.from_crs(4326, crs, always_xy=True)
+    to = pyproj.Transformer.from_crs(LONGITUDE_LATITUDE, crs, always_xy=True)
     moved = shapely.transform(polygon, lambda places: np.column_stack(to.transform(*places.T)))
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise UserError(f"clip_geometry reaches where {crs.name} has no coordinates; give a smaller one")
@@ -40,7 +41,7 @@ def place_polygon(polygon: Any, definition: str, bounds: Floats) -> Any:
 
 def _around(polygon: Any, crs: pyproj.CRS, bounds: Floats) -> Any:
     """Return the part of the polygon around the dataset, in one piece across 180 degrees."""
-    back = pyproj.Transformer.from_crs(crs, 4326, always_xy=True)
+    back = pyproj.Transformer.from_crs(crs, LONGITUDE_LATITUDE, always_xy=True)
     xmin, ymin, xmax, ymax = (float(each) for each in bounds)
     west, south, east, north = back.transform_bounds(xmin, ymin, xmax, ymax, densify_pts=51)
     if not np.isfinite([west, south, east, north]).all():

@@ -9,11 +9,11 @@ import numpy as np
 import pyproj
 import shapely
 
+from geocrew.datasets.geojson import LONGITUDE_LATITUDE
 from geocrew.errors import UserError
 from geocrew.kernels.arrays import Floats
 from geocrew.kernels.raster_cells import Transform, move
 
-WGS84 = 4326
 # A bent edge may leave its straight pieces by a twentieth of a cell, and by half a metre.
 _TOLERANCE_CELLS, _TOLERANCE_METRES = 0.05, 0.5
 # An edge may bend both ways and have its middle in place; within a degree none does.
@@ -58,7 +58,7 @@ def _in_degrees(shape: Any, srid: int, crs: Any, grid: Grid) -> Any:
     project = _Transformer(crs)
 
     def place_vertices(places: Floats) -> Floats:
-        moved = project(places) if srid != WGS84 else places
+        moved = project(places) if srid != LONGITUDE_LATITUDE else places
         # A datum may push 180 to -180; an edge there would run around the Earth.
         turns = np.round((places[:, 0] * unit - moved[:, 0]) / turn)
         return np.column_stack((moved[:, 0] + turns * turn, moved[:, 1]))
@@ -107,7 +107,7 @@ class _Transformer:
     """From longitude and latitude to a system, x before y, and back."""
 
     def __init__(self, crs: Any) -> None:
-        self._both = pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
+        self._both = pyproj.Transformer.from_crs(LONGITUDE_LATITUDE, crs, always_xy=True)
 
     def __call__(self, places: Floats) -> Floats:
         return np.column_stack(self._both.transform(places[:, 0], places[:, 1]))
