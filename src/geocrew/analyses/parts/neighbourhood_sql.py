@@ -58,7 +58,7 @@ _NEAREST: LiteralString = """
             SELECT max(apart) + {slack} AS reach
             FROM (
                 SELECT {apart} AS apart FROM {rows} WHERE {takes_part} AND {row} <> a.row
-                ORDER BY {shape} <-> a.place LIMIT {k}
+                ORDER BY {shape} {walk} a.place LIMIT {k}
             ) AS others
         ) AS bound
         {boxes}
@@ -142,7 +142,9 @@ def lag_ctes(rule: Rule, features: Features, field: Field, ticks: Ticks) -> Expr
         lag = compose(_BAND, reach=rule.reach, **neighbours)
     else:
         slack = 0.001 if rule.geographic else 0.0
-        lag = compose(_NEAREST, k=rule.k or 1, slack=slack, **neighbours)
+        # PostGIS fails on the distance to a polygon with an open ring, and not on that to its box.
+        walk = compose("<#>" if features.invalid else "<->")
+        lag = compose(_NEAREST, k=rule.k or 1, slack=slack, walk=walk, **neighbours)
     usable = compose(
         _USABLE,
         row=row_of(features.layer, "s"),
