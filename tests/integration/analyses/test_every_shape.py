@@ -51,7 +51,7 @@ def far_mask(connection: Connection, case: Case) -> int:
 def test_every_kind_keeps_its_heights_and_says_what_is_lost(
     connection: Connection, name: str, kind: str, mode: str
 ) -> None:
-    """What is not cut has the vertices that PostGIS gives it as a straight shape of one Multi type."""
+    """What is not cut comes out bit for bit, but for curves, M and the one Multi type."""
     case = CASES[name]
     rows = [(i, float(i * i % 7), KINDS[kind].format(i)) for i in range(9)]
     source = add_table(connection, rows, table="features", geometry_type=kind)
@@ -70,18 +70,18 @@ def test_every_kind_keeps_its_heights_and_says_what_is_lost(
         kind in ("CompoundCurve", "CurvePolygon", "MultiSurface")
     )
     force = "ST_Force3DZ" if high else "ST_Force2D"
+    promoted = f"{'ST_Multi' if target.startswith('Multi') else ''}({force}(ST_CurveToLine(geom)))"
     expected = connection.execute(
-        f"SELECT ST_AsEWKB(ST_Multi({force}(ST_CurveToLine(geom)))) FROM features ORDER BY id".encode()
+        f"SELECT ST_AsEWKB({promoted}) FROM features ORDER BY id".encode()
     ).fetchall()
     found = [shapely.from_wkb(row["geom"]) for row in bits(run)]
     wanted = [shapely.from_wkb(bytes(row[0])) for row in expected]
-    if name == "dissolve":
-        found, wanted = [shapely.union_all(found)], [shapely.union_all(wanted)]
-    for one, other in zip(found, wanted, strict=True):
-        assert shapely.equals(one, other)
-        places = [shapely.get_coordinates(each, include_z=high) for each in (one, other)]
-        first, second = (np.unique(each, axis=0) for each in places)
-        assert np.array_equal(first, second)
+    if name != "dissolve":
+        assert [each.wkb for each in found] == [each.wkb for each in wanted]
+    one, other = shapely.union_all(found), shapely.union_all(wanted)
+    assert shapely.equals(one, other)
+    first, second = (shapely.get_coordinates(each, include_z=high) for each in (one, other))
+    assert np.array_equal(np.unique(first, axis=0), np.unique(second, axis=0))
     assert run.counts["rows_in"] == 9 == run.counts["rows_out"]
 
 
