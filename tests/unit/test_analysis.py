@@ -115,6 +115,16 @@ def test_documentation_names_every_parameter_and_column(job_type: str) -> None:
     assert text.splitlines()[0] == f"# {analysis.title}"
 
 
+@pytest.mark.parametrize("job_type", analyses.load())
+def test_every_page_answers_the_same_questions(job_type: str) -> None:
+    """What it is for, how it is computed with its formula or steps, an example and what it cannot do."""
+    text = (DOCS / f"{job_type}.md").read_text("utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    in_order = ["Parameters", "Added columns", "Method", "Example", "Limits"]
+    assert [each for each in headings if each in in_order] == in_order
+    assert re.search(rf"^`{job_type}`.* answers: \*\*.+\?\*\*", text, re.MULTILINE)
+
+
 def table(text: str, heading: str) -> list[str]:
     """Return the code words of the first column of the table under a heading."""
     section = text.split(f"\n## {heading}\n")[1].split("\n## ", maxsplit=1)[0]

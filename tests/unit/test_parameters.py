@@ -29,6 +29,23 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     | NEIGHBOURS
     | {"dataset_id": REQUIRED, "value_field": REQUIRED, "time_field": REQUIRED}
     | {"time_periods": None, "time_step": None, "location_field": None, "correction": "none"},
+    "nearest": VECTOR
+    | {"source_dataset_id": REQUIRED, "target_dataset_id": REQUIRED, "max_distance": None, "limit": 1}
+    | {"keep_unmatched": False, "geometry": "source", "distance_unit": "auto"},
+    "dissolve": VECTOR
+    | {"source_dataset_id": REQUIRED, "dissolve_mode": "field", "dissolve_field": None}
+    | {"custom_field": None, "custom_groups": None, "aggregation_fields": {}}
+    | {"multipart": True, "unmatched": "drop"},
+    "clip": VECTOR | {"dataset_id": REQUIRED, "clip_geometry": None, "clip_dataset_id": None},
+    "erase_analysis": VECTOR | {"input_dataset_id": REQUIRED, "erase_dataset_id": REQUIRED},
+    "create_view": {
+        "source_dataset_id": REQUIRED,
+        "query": None,
+        "columns": None,
+        "where": None,
+        "materialized": False,
+    },
+    "refresh_view": {"dataset_id": REQUIRED},
     "raster_clip": {
         "raster_dataset_id": REQUIRED,
         "clip_geometry": REQUIRED,
@@ -55,11 +72,16 @@ AR1 = {
 @pytest.mark.parametrize("job_type", PARAMETERS)
 def test_names_and_defaults(job_type: str) -> None:
     fields = analyses.find(job_type).params.model_fields
-    own = {name: field.default for name, field in fields.items() if not name.startswith("output_")}
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+    own = {name: default for name, default in defaults.items() if not name.startswith("output_")}
     own["output_mode"] = fields["output_mode"].default if "output_mode" in fields else None
     expected = {"output_mode": None} | PARAMETERS[job_type]
     assert own == expected
     assert fields["output_name"].default is fields["output_dataset_id"].default is None
+
+
+def test_no_job_type_is_left_out() -> None:
+    assert set(PARAMETERS) == set(analyses.load())
 
 
 def test_every_job_type_of_ar1_is_answered() -> None:

@@ -114,3 +114,11 @@ def quads(seed: int, count: int) -> Shapes:
 def _stars(rng: np.random.Generator) -> Shapes:
     places = rng.uniform(1, 5, (2, 2))
     return [shapely.Point(each).buffer(1.3, quad_segs=2) for each in places]
+
+
+def boxes(seed: int, count: int) -> Shapes:
+    """Boxes with corners on eighths: sums and differences of their coordinates are exact."""
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 64, (count, 2)) / 8
+    sizes = rng.integers(1, 12, (count, 2)) / 8
+    return [shapely.box(*at, *(at + size)) for at, size in zip(corners, sizes, strict=True)]

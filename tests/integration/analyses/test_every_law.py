@@ -9,7 +9,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.analyses.compare import same
-from tests.integration.analyses.every import BALANCE, Case, Shapes, add_layer, bits, every, quads
+from tests.integration.analyses.every import BALANCE, Case, add_layer, bits, boxes, every, quads
 from tests.run_analysis import Row
 
 from geocrew.db import Connection
@@ -42,14 +42,6 @@ def test_the_order_of_rows_changes_no_bit(connection: Connection, case: Case, mo
         assert len(found[0][0]) > 1
 
     check()
-
-
-def boxes(seed: int, count: int) -> Shapes:
-    """Boxes with corners on eighths: sums and differences of their coordinates are exact."""
-    rng = np.random.default_rng(seed)
-    corners = rng.integers(0, 64, (count, 2)) / 8
-    sizes = rng.integers(1, 12, (count, 2)) / 8
-    return [shapely.box(*at, *(at + size)) for at, size in zip(corners, sizes, strict=True)]
 
 
 @every
