@@ -1,10 +1,13 @@
 """What every analysis calls, keeps, indexes, counts and tells of in its output."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 from tests.integration.analyses.every import BALANCE, CASES, MODES, Case, every
 from tests.integration.analyses.layers import add_dataset, add_table
+from tests.integration.analyses.rasters import clip, geojson, random_cells, write
 from tests.run_analysis import run_analysis
 
 from geocrew.datasets import catalog
@@ -27,6 +30,17 @@ def test_a_reserved_dataset_is_filled_under_the_name_that_is_given(
         "table" if mode == "static" else mode,
     )
     assert found.row_count == len(run.rows()) > 0
+
+
+def test_a_reserved_dataset_becomes_a_raster(connection: Connection, tmp_path: Path) -> None:
+    cells = random_cells(1, 40, 40)
+    shape = geojson(shapely.box(500_050, 4_999_700, 500_250, 4_999_900))
+    reserved = catalog.reserve(connection, "waiting")
+    given = {"output_dataset_id": reserved, "output_name": "Relief of %s"}
+    clipped = clip(connection, tmp_path / "rasters", write(tmp_path / "x.tif", cells), shape, **given)
+    found = catalog.get(connection, reserved)
+    assert (clipped.run.dataset.id, found.kind, found.name) == (reserved, "raster", "Relief of %s")
+    assert clipped.path.name == found.raster_file
 
 
 @pytest.mark.parametrize("mode", ["static", "materialized_view"])

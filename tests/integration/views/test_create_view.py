@@ -70,6 +70,47 @@ def test_a_row_id_is_made_and_shapes_become_one_type(
 
 
 @pytest.mark.parametrize("materialized", [False, True])
+def test_a_reserved_dataset_becomes_a_view_of_a_role_without_login(
+    connection: Connection, source: int, materialized: bool
+) -> None:
+    reserved = catalog.reserve(connection, "waiting")
+    given = {
+        "output_dataset_id": reserved,
+        "output_name": 'My "view" of %s',
+        "materialized": materialized,
+    }
+    for more in ({"query": f"SELECT gid AS id, shape FROM spatial_data_{source}"}, {"columns": ["a b"]}):
+        params = {"source_dataset_id": source} | given | more
+        run = run_analysis(connection, "create_view", params)
+        assert catalog.get(connection, run.dataset.id) == run.dataset
+        assert (run.dataset.id == reserved, run.dataset.name) == ("query" in more, 'My "view" of %s')
+        owner = connection.execute(
+            "SELECT rolname, rolcanlogin, rolsuper FROM pg_class"
+            " JOIN pg_roles ON pg_roles.oid = relowner WHERE pg_class.oid = to_regclass(%s)",
+            (run.relation.as_string(connection),),
+        ).fetchone()
+        assert owner == ("geocrew_views", False, False)
+        given["output_dataset_id"] = catalog.reserve(connection, "another")
+
+
+@pytest.mark.parametrize(
+    "name", ["50 %s", "{}", "%(id)s", "back\\slash", "it's", "select", "x" * 63, "ÿ" * 31]
+)
+def test_columns_of_odd_names_are_chosen_and_compared(connection: Connection, name: str) -> None:
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE named AS SELECT i AS id, i * 2 AS {}, ST_Point(i, i, 4326) AS geom"
+            " FROM generate_series(1, 5) AS i"
+        ).format(sql.Identifier(name))
+    )
+    named = registry.register(connection, "public", "named").id
+    quoted = name.replace('"', '""')
+    for where in (f'"{quoted}" > 6', {"op": ">", "args": [{"property": name}, 6]}):
+        params = {"source_dataset_id": named, "columns": [name], "where": where}
+        assert run_analysis(connection, "create_view", params).column(name) == [8, 10]
+
+
+@pytest.mark.parametrize("materialized", [False, True])
 def test_what_shapes_lose_is_told(connection: Connection, materialized: bool) -> None:
     connection.execute(
         "CREATE TABLE bent (id int PRIMARY KEY, geom geometry); INSERT INTO bent VALUES"
