@@ -57,6 +57,7 @@ CASES: dict[str, Case] = {
     "timeseries": Case(
         "hotspot_timeseries", fields=TIME, params={"time_periods": ["a", "b"], "distance": 3.0}
     ),
+    "timeseries-knn": Case("hotspot_timeseries", fields=TIME, params={"time_periods": ["a", "b"]} | KNN),
     "nearest": Case("nearest", "source_dataset_id", "target_dataset_id", params={"limit": 2}),
     "nearest-line": Case(
         "nearest", "source_dataset_id", "target_dataset_id", params={"geometry": "line"}
