@@ -18,6 +18,7 @@ from geocrew.views import parse
 from geocrew.views.builder import build_query
 from geocrew.views.create import Definition, View, create
 from geocrew.views.queries import guard_query
+from geocrew.views.role import ROLE
 from geocrew.views.tables import ReadableTables
 
 
@@ -107,7 +108,12 @@ def run(params: Params, context: Context) -> Product:
 
 def _notes(view: View) -> list[str]:
     said = [] if view.converted is None else losses(view.converted)
-    if view.staged.kind == "materialized_view":
+    stored = view.staged.kind == "materialized_view"
+    if view.screened:
+        tables = ", ".join(view.screened)
+        seen = "the view holds the rows" if stored else "counts are of the rows"
+        said.append(f"{seen} that the policies (row level security) of {tables} let {ROLE} see")
+    if stored:
         return [*said, "the view holds the rows of now; geocrew datasets refresh brings it up to date"]
     slow = []
     if view.converted is not None:

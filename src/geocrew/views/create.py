@@ -21,7 +21,7 @@ from geocrew.error_classes import timeouts_told
 from geocrew.errors import StatementTimeout, UserError
 from geocrew.views.definition import verify
 from geocrew.views.outline import Outline, outline
-from geocrew.views.role import ROLE, check_role, confined, grant, spatial_schema
+from geocrew.views.role import ROLE, check_role, confined, grant, screened, spatial_schema
 from geocrew.views.tables import Table
 
 # Time to plan; time to read all rows of a plain view, which every look at it costs again.
@@ -43,7 +43,8 @@ class Definition:
 class View:
     """A view in the workshop, with the names of its columns and what it holds.
 
-    `converted` is what its shapes became, None where they are as they were.
+    `converted` is what its shapes became, None where they are as they were; `screened` names the tables
+    whose policies chose the rows that were looked at.
     """
 
     staged: Staged
@@ -52,6 +53,7 @@ class View:
     converted: OutputGeometry | None
     summary: Summary
     hollow: int
+    screened: tuple[str, ...]
 
 
 def create(
@@ -88,8 +90,9 @@ def create(
         with confined(connection, spatial, limit):
             hollow = _count_hollow(connection, staged, definition.parameter)
             summary = summarise(connection, SCHEMA, staged.table, GEOMETRY)
+            hidden = screened(connection, definition.tables)
     names = tuple(name for name, _ in shape.columns)
-    return View(staged, names, shape.keyed, shape.converted, summary, hollow)
+    return View(staged, names, shape.keyed, shape.converted, summary, hollow, hidden)
 
 
 def _try(connection: Connection, staging: Staging, definition: Definition, spatial: str) -> None:

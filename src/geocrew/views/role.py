@@ -47,7 +47,7 @@ def grant(connection: Connection, tables: Sequence[Table]) -> None:
     """Let the role read the tables; raises UserError naming those that are not ours to grant."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_GRANT_LOCK,))
-        for schema, name, readable, usable in _needed(connection, tables):
+        for schema, name, readable, usable, _ in _needed(connection, tables):
             try:
                 with connection.transaction():
                     if not usable:
@@ -57,9 +57,16 @@ def grant(connection: Connection, tables: Sequence[Table]) -> None:
             except psycopg.errors.InsufficientPrivilege as error:
                 raise _not_ours(schema, name) from error
         # A grant that gives nothing is a mere warning.
-        for schema, name, readable, usable in _needed(connection, tables):
+        for schema, name, readable, usable, _ in _needed(connection, tables):
             if not (readable and usable):
                 raise _not_ours(schema, name)
+
+
+def screened(connection: Connection, tables: Sequence[Table]) -> tuple[str, ...]:
+    """Name the tables whose policies (row level security) choose what the current role sees."""
+    return tuple(
+        f'"{schema}"."{name}"' for schema, name, *_, active in _needed(connection, tables) if active
+    )
 
 
 @contextmanager
@@ -85,7 +92,7 @@ def confined(
         yield
 
 
-def _needed(connection: Connection, tables: Sequence[Table]) -> list[tuple[str, str, bool, bool]]:
+def _needed(connection: Connection, tables: Sequence[Table]) -> list[tuple[str, str, bool, bool, bool]]:
     values = {"tables": [each.oid for each in tables]}
     return connection.execute(statement(_SQL, "readable"), values).fetchall()
 

@@ -1,4 +1,5 @@
--- What the role of views must read for these tables, and whether it can. A view that reads with the rights of
+-- What the role of views must read for these tables, whether it can, and whether policies choose the rows that
+-- the current role sees of it. A view that reads with the rights of
 -- its reader needs them on what it is built on, too.
 WITH RECURSIVE needed (oid) AS (
     SELECT unnest(%(tables)s::bigint[])::oid
@@ -17,7 +18,8 @@ WITH RECURSIVE needed (oid) AS (
 )
 SELECT n.nspname::text, c.relname::text,
     has_table_privilege('geocrew_views', c.oid, 'SELECT'),
-    has_schema_privilege('geocrew_views', n.oid, 'USAGE')
+    has_schema_privilege('geocrew_views', n.oid, 'USAGE'),
+    row_security_active(c.oid)
 FROM needed
 JOIN pg_catalog.pg_class AS c ON c.oid = needed.oid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
