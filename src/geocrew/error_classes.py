@@ -56,6 +56,7 @@ _ADVICE = {
     "53400": "the job needed more temporary space than the server allows (temp_file_limit)",
     "54001": "a shape or expression is too deeply nested for the server (max_stack_depth)",
 }
+_GRANT = "its owner must grant it to the role that the worker connects as (of a table, all columns)"
 _WAITING = {
     "53100": "the database's disk is full",
     "53300": "the database has no connection left",
@@ -157,6 +158,8 @@ def _classify_database(error: psycopg.Error) -> ErrorClass:
         )
     if kind == "bug":
         return ErrorClass("bug", _bug(error).message, state)
+    if state == "42501" and error.diag.source_function == "aclcheck_error":
+        words = f"{words}: {_GRANT}"
     if kind == "unavailable":
         words = _WAITING[state]
     elif kind == "resource":

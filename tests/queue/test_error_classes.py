@@ -100,6 +100,26 @@ def test_a_timeout_is_told_from_a_cancel_in_any_language(
     assert (cancel.sqlstate, cancel.kind) == ("57014", "retry")
 
 
+def test_what_is_not_granted_says_who_must_grant_it(connection: Connection) -> None:
+    """A table of which a column is missing, and a schema."""
+    connection.execute(
+        "CREATE TABLE closed (a int, b int); CREATE SCHEMA shut; CREATE TABLE shut.open ();"
+        " CREATE ROLE stranger; GRANT SELECT (a) ON closed TO stranger;"
+        " GRANT SELECT ON shut.open TO stranger"
+    )
+    try:
+        connection.execute("SET ROLE stranger")
+        found = [
+            classify(_raised(connection, f"SELECT * FROM {each}")) for each in ("closed", "shut.open")
+        ]
+    finally:
+        connection.execute("RESET ROLE; DROP OWNED BY stranger; DROP ROLE stranger")
+    assert [(each.sqlstate, each.kind) for each in found] == [("42501", "user")] * 2
+    advice = "its owner must grant it to the role that the worker connects as"
+    assert f"permission denied for table closed: {advice}" in found[0].message
+    assert f"permission denied for schema shut: {advice}" in found[1].message
+
+
 def test_lock_timeout_is_retried(connection: Connection, database: str) -> None:
     connection.execute("CREATE TABLE contended ()")
     with connect(database, "other", lock_timeout="10ms") as other, connection.transaction():
