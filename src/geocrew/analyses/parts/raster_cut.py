@@ -11,7 +11,7 @@ import shapely
 from geocrew.analyses.parts.raster_place import join
 from geocrew.datasets import gdal
 from geocrew.datasets.raster_scratch import Frame, Scratch
-from geocrew.datasets.raster_void import Void, has_mask, usable_nodata
+from geocrew.datasets.raster_void import Void, has_mask, is_beyond, usable_nodata
 from geocrew.kernels.arrays import Floats
 from geocrew.kernels.raster_cells import invert, move, shorten_ring
 from geocrew.kernels.raster_fill import Cells, Flags, equals, fill
@@ -51,7 +51,7 @@ def cut(
             continue
         here = Frame(frame.column + block.column, frame.row + block.row, block.width, block.height)
         cells = raster.read(list(bands), window=here.slices)
-        values = _find_values(raster, cells, here.slices)
+        values = _find_values(raster, cells, bands, here.slices)
         kept = cover[np.newaxis] if values is None else cover & values
         stays = kept if void.replaces else cover[np.newaxis]
         # A block wholly inside is the source's, and most are: np.where would cost as much as reading it.
@@ -61,11 +61,14 @@ def cut(
     return tally
 
 
-def _find_values(raster: Any, cells: Cells, window: Any) -> Flags | None:
+def _find_values(raster: Any, cells: Cells, bands: Sequence[int], window: Any) -> Flags | None:
     """Say which cells hold a value in the source, an array to broadcast to `cells`; None: all do."""
     if has_mask(raster):
         found: Flags = (raster.read_masks(1, window=window) > 0)[np.newaxis]
         return found
+    if is_beyond(raster):
+        exact: Flags = raster.read_masks(list(bands), window=window) > 0
+        return exact
     nodata = usable_nodata(raster)
     return None if nodata is None else ~equals(cells, cells.dtype.type(nodata))
 
