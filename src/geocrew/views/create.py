@@ -18,7 +18,7 @@ from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import Summary, summarise
 from geocrew.db import Connection
 from geocrew.error_classes import timeouts_told
-from geocrew.errors import StatementTimeout, UserError
+from geocrew.errors import SourceChanged, StatementTimeout, UserError
 from geocrew.views.definition import verify
 from geocrew.views.outline import Outline, outline
 from geocrew.views.role import ROLE, check_role, confined, grant, screened, spatial_schema
@@ -73,14 +73,18 @@ def create(
     grant(connection, definition.tables)
     spatial = spatial_schema(connection)
     limit = 0.0 if materialized else READ_SECONDS
-    with _told(definition.parameter), timeouts_told(connection):
+    with (
+        _watched(connection, definition),
+        _told(definition.parameter),
+        timeouts_told(connection),
+    ):
         progress(0.05, "planning the query")
         _try(connection, staging, definition, spatial)
         progress(0.1, "looking at its rows")
         with confined(connection, spatial, limit):
             found = find_relation(connection, SCHEMA, staging.name(_QUERY))
             if found is None:
-                raise LookupError(f"{staging.name(_QUERY)} is not there")
+                raise UserError(f"{definition.parameter}: a table was dropped, and its view with it")
             read = replace(source, schema=SCHEMA, table=staging.name(_QUERY), relation_kind="v")
             shape = outline(connection, found, read, definition.parameter)
         progress(0.4, "making the view")
@@ -150,6 +154,21 @@ def _repeated(parameter: str, counts: str) -> UserError:
         f'{parameter} yields an "id" that does not identify its rows{counts}; leave it out or give it'
         " another name, and a row id is made"
     )
+
+
+@contextmanager
+def _watched(connection: Connection, definition: Definition) -> Iterator[None]:
+    """Run the block; what fails in it while a table is another than it was raises SourceChanged."""
+    try:
+        yield
+    except UserError as error:
+        for table in definition.tables:
+            found = find_relation(connection, table.schema, table.name)
+            names = () if found is None else tuple(each.name for each in found.columns)
+            if found is None or (found.oid, names) != (table.oid, table.columns):
+                what = f"dataset {table.dataset_id} was changed while the job was reading it"
+                raise SourceChanged(what) from error
+        raise
 
 
 @contextmanager
