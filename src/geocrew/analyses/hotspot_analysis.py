@@ -19,7 +19,7 @@ from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
-from geocrew.analyses.parts.stand_in import stand_in
+from geocrew.analyses.parts.stand_in import summary_of_view
 from geocrew.analyses.parts.static import build_static, spread
 from geocrew.analyses.parts.stored import build_view, paced
 from geocrew.analysis import Analysis, Context, Product, balance, notes, step_of
@@ -121,8 +121,9 @@ def _run(params: Params, context: Context, reached: Reached, field: DataField, r
         staged=staged,
         name=f"Hot spots of {params.value_field} in {layer.dataset.name}",
         counts=counts,
-        described=stand_in(context, features) if staged.kind == "view" else None,
-        summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
+        summary=summary_of(features, rows.x, rows.y)
+        if staged.kind == "table"
+        else summary_of_view(context, staged, features),
     )
 
 

@@ -28,14 +28,14 @@ from geocrew.analyses.parts.period_scores import Scores, score_periods, warnings
 from geocrew.analyses.parts.period_sql import result_columns, view_results
 from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
-from geocrew.analyses.parts.stand_in import stand_in
+from geocrew.analyses.parts.stand_in import summary_of_view
 from geocrew.analyses.parts.static import build_static
 from geocrew.analyses.parts.stored import build_view, paced
 from geocrew.analyses.parts.trend import Trends, find_trends
 from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged
-from geocrew.datasets.compose import compose
+from geocrew.datasets.compose import Expression, compose
 from geocrew.datasets.features import Features, Reached, prepare, reach_rows
 from geocrew.datasets.fields import Field as DataField
 from geocrew.datasets.layer import Layer, open_layer
@@ -167,8 +167,9 @@ def _run(params: Params, context: Context, subject: Subject, reached: Reached) -
         staged=staged,
         name=name,
         counts=counts,
-        described=_scope(context, features, timing, labels) if staged.kind == "view" else None,
-        summary=summary_of(features, rows.x, rows.y) if staged.kind == "table" else None,
+        summary=summary_of(features, rows.x, rows.y)
+        if staged.kind == "table"
+        else summary_of_view(context, staged, features, _in_periods(timing, labels)),
     )
 
 
@@ -217,14 +218,13 @@ def _build_static(
     return build_static(context, features, rows, results, result_columns(correction), joins)
 
 
-def _scope(context: Context, features: Features, timing: Timing, labels: tuple[str, ...]) -> Layer:
-    """Return the rows in the periods, which have the extent of a view that would compute it."""
-    in_periods = compose(
+def _in_periods(timing: Timing, labels: tuple[str, ...]) -> Expression:
+    """Return what is true of the rows s in the periods."""
+    return compose(
         "{label} IN (SELECT period FROM ({listed}) AS p)",
         label=timing.label("s"),
         listed=list_labels(labels),
     )
-    return stand_in(context, features, in_periods)
 
 
 def _counts(rule: Rule, rows: PeriodRows, scores: Scores, trends: Trends) -> dict[str, Any]:

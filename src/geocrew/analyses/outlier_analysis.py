@@ -16,7 +16,7 @@ from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
 from geocrew.analyses.parts.outlier_scores import defining_results, measured_results
-from geocrew.analyses.parts.stand_in import stand_in
+from geocrew.analyses.parts.stand_in import summary_of_view
 from geocrew.analyses.parts.stored import paced
 from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import (
@@ -119,14 +119,15 @@ def run(params: Params, context: Context) -> Product:
             staged, n, counts, summary = local_moran.build_local_moran(
                 context, layer, features, field, rule, rows, params.output_mode, params.values_named
             )
-    # Where all points are placed their summary is known.
-    features = features.known(placed=summary is not None)
+        # Where all points are placed their summary is known.
+        features = features.known(placed=summary is not None)
+        if staged.kind != "table":
+            summary = summary_of_view(context, staged, features)
     return Product(
         staged=staged,
         name=f"Outliers of {params.value_field} in {layer.dataset.name}",
         counts=counts | balance(features, n) | {"notes": notes(features, params.output_mode)},
-        described=stand_in(context, features) if staged.kind == "view" else None,
-        summary=summary if staged.kind == "table" else None,
+        summary=summary,
     )
 
 

@@ -201,6 +201,6 @@ def test_counts_are_those_of_the_rows(
     delete: Any = f"DELETE FROM {table} WHERE id < 7"
     run = changed_run(shared_url, connection, job_type, given, step, delete)
     assert run.counts == counts
+    assert (run.dataset.row_count, run.dataset.bbox) == (len(rows), expected.dataset.bbox)
     if mode == "materialized_view":
         assert run.rows() == rows
-        assert run.dataset.row_count == len(rows)
