@@ -58,6 +58,29 @@ def test_a_table_in_the_way_of_a_reserved_id_is_named(connection: Connection) ->
     assert outliers(connection, source, output_dataset_id=reserved).dataset.id == reserved
 
 
+@pytest.mark.parametrize("mode", ["static", "materialized_view"])
+def test_a_table_that_was_renamed_out_of_the_way_keeps_its_indexes(
+    connection: Connection, mode: str
+) -> None:
+    """As the message of the test above advises; the names of its indexes are in the way still."""
+    source = add_table(connection, POINTS)
+    reserved = catalog.reserve(connection, "for later")
+    table = f"spatial_data_{reserved}"
+    connection.execute(
+        f"CREATE TABLE public.{table} (id int PRIMARY KEY, geom geometry);"
+        f"CREATE INDEX {table}_geom ON public.{table} USING gist (geom);"
+        f"CREATE INDEX {table}_id ON public.{table} (id);"
+        f"ALTER TABLE public.{table} RENAME TO out_of_the_way"
+    )
+    try:
+        made = outliers(connection, source, output_dataset_id=reserved, output_mode=mode).dataset
+        names = "SELECT indexname::text FROM pg_indexes WHERE tablename = %s ORDER BY 1"
+        key = f"{table}_pkey_1" if mode == "static" else f"{table}_id_1"
+        assert connection.execute(names, (made.table_name,)).fetchall() == [(f"{table}_geom_1",), (key,)]
+    finally:
+        connection.execute("DROP TABLE public.out_of_the_way")
+
+
 def test_of_two_jobs_for_one_id_the_second_is_told_so(connection: Connection) -> None:
     source = add_table(connection, POINTS)
     reserved = catalog.reserve(connection, "wanted by two")
