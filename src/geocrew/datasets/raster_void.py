@@ -40,11 +40,17 @@ def choose_void(raster: Any, bands: Sequence[int], nodata: float | None) -> Void
             f"the nodata value of the raster's {raster.dtypes[0]} cells is beyond {_MOST}, so it cannot"
             " be written; give nodata, to replace it"
         )
-    given, masked = usable_nodata(raster), has_mask(raster)
-    alpha = [number for number, each in enumerate(raster.colorinterp, 1) if each.name == "alpha"]
+    given, masked = usable_nodata(raster), has_mask(raster) and not _is_told_by_alpha(raster)
     if given is not None:
-        return Void(given, given, masked and not alpha, replaces=False)
-    return Void(0, None, not set(alpha) & set(bands), replaces=False)
+        return Void(given, given, masked, replaces=False)
+    # Of an alpha band in any other place GDAL makes no mask.
+    last = raster.colorinterp[bands[-1] - 1].name
+    by_alpha = last == "alpha" and len(bands) in (2, 4)
+    return Void(0, None, masked or not by_alpha, replaces=False)
+
+
+def _is_told_by_alpha(raster: Any) -> bool:
+    return any(each.name == "alpha" for each in raster.mask_flag_enums[0])
 
 
 def usable_nodata(raster: Any) -> float | None:
