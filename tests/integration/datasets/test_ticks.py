@@ -101,6 +101,21 @@ def test_parallel_workers_are_heard(connection: Connection) -> None:
     assert heard[-1] == pytest.approx(1, abs=0.02)
 
 
+def test_a_process_that_writes_and_has_parallel_workers_may_tell(connection: Connection) -> None:
+    """It cannot start commands then, as asking for a setting does in a volatile function."""
+    connection.execute("CREATE TABLE many AS SELECT generate_series(1, 200000) AS i")
+    connection.execute(
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+    )
+    ticks, heard = Ticks(200_000, 64 * EACH), list[float]()
+    query = sql.SQL("CREATE TABLE made AS SELECT * FROM many WHERE {}").format(ticks.each(sql.SQL("i")))
+    plan = connection.execute(sql.SQL("EXPLAIN {}").format(query)).fetchall()
+    assert any("Parallel" in row[0] for row in plan)
+    with ticks.heard(connection, heard.append):
+        assert connection.execute(query).rowcount == 200_000
+    assert heard[-1] == pytest.approx(1, abs=0.02)
+
+
 def test_it_is_told_while_the_statement_runs(database: str, connection: Connection) -> None:
     make_held(connection, 501)
     ticks, heard = Ticks(1000, 64 * EACH), list[float]()
