@@ -98,6 +98,29 @@ def test_how_many_pairs_are_held_changes_no_bit(
     assert parts[0] == 1 < parts[1] < parts[2]
 
 
+@BOTH
+def test_polygons_that_cut_count_as_memory(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, operation: Any
+) -> None:
+    """A block of 200 discs that 1,256 polygons cut each took 1.3 GB."""
+    dataset = add(connection, blobs(48, 40), "features")
+    mask = add(connection, [shapely.segmentize(shapely.box(4, -9, 5, 19), 0.01)], "masks")
+    found, rows, real = [], [], overlay_module.block_of
+
+    def noted(weights: Any, size: int) -> int:
+        rows.append(real(weights, size))
+        return rows[-1]
+
+    monkeypatch.setattr(overlay_module, "block_of", noted)
+    for most in (overlay_module._MOST_BYTES, 50_000):
+        monkeypatch.setattr(overlay_module, "_MOST_BYTES", most)
+        found.append(wkb_of(operation(connection, dataset, mask)))
+        rows.append(0)
+    at = rows.index(0)
+    assert max(rows[:at]) > max(rows[at:])
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("kind", ["points", "polygons"])
 @pytest.mark.parametrize("mode", MODES)
 @BOTH

@@ -1,5 +1,6 @@
 """The union of a coverage, cut into clusters and tiles: GEOS's union of the whole, corner by corner."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,15 @@ def test_progress_grows_to_one() -> None:
     assert len(told) > 3
     assert told == sorted(told)
     assert told[-1] == 1
+
+
+def test_the_search_for_clusters_takes_little_memory() -> None:
+    """Where every box touches every other: 16,000 squares on one spot took 2 GB."""
+    squares = cells(np.zeros((3000, 2)))
+    tracemalloc.start()
+    try:
+        assert set(seams._label(squares)) == {0}
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000 * len(squares)

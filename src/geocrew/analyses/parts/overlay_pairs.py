@@ -31,6 +31,12 @@ class Cutters(NamedTuple):
         """By how many polygons each row is cut."""
         return np.diff(self.starts)
 
+    def weights(self) -> Ints:
+        """Return how many bytes the coordinates of each row's polygons are."""
+        size = 16 * np.asarray(shapely.get_num_coordinates(self.shapes), np.int64)
+        sums = np.concatenate(([0], np.cumsum(size[self.chosen])))
+        return np.asarray(sums[self.starts[1:]] - sums[self.starts[:-1]])
+
     def of(self, rows: Ints) -> "Cutters":
         """Return those of some rows (n,), in their order."""
         counts = self.counts[rows]
