@@ -134,3 +134,16 @@ def scatter(connection: Connection, table: str, count: int, srid: int, shape: st
             f"CREATE INDEX ON {table} USING gist (geom); ANALYZE {table}"
         )
     )
+
+
+@pytest.mark.parametrize("limit", [1, 3, 16])
+def test_points_in_very_many_areas(connection: Connection, limit: int) -> None:
+    """Areas are looked up in turns, the points that have enough of them no more."""
+    areas = [(i, 0.0, f"POLYGON(({-i} 0, 0 {i}, {i} 0, 0 {-i}, {-i} 0))") for i in range(1, 201)]
+    places = [(i, 0.0, f"POINT({i * 37 % 211}.3 {i * i % 13})") for i in range(1, 60)]
+    source = add_table(connection, places, table="sources")
+    target = add_table(connection, areas, table="targets")
+    run = nearest(connection, source, target, limit=limit)
+    expected = brute_force(connection, "targets", False, limit, None, False)
+    assert pairs(run) == [(a, rank, b) for a, rank, b, _ in expected]
+    assert len({a for a, _, _, distance in expected if distance == 0}) > 40
