@@ -14,18 +14,23 @@ PLACES = {
     "pole": "ST_Point(i * 37 % 360 - 180, 88.5 + i % 15 * 0.1, 4326)",
     "anywhere": "ST_Point(i * 37 % 360 - 180, i * 53 % 180 - 90, 4326)",
     "edges": "ST_Point(i % 3 * 180 - 180, i % 5 * 45 - 90, 4326)",
+    "beyond": "ST_Point(i * 37 % 720 - 360, i * 53 % 240 - 120, 4326)",
     "unusual": "ST_Point(i * 37 % 720 - 360, i % 90, 4326)",
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("place", "target_place"),
+    [*((each, each) for each in PLACES), ("beyond", "anywhere"), ("anywhere", "beyond")],
+)
 @pytest.mark.parametrize("limit", [1, 4])
-def test_equals_brute_force(connection: Connection, place: str, limit: int) -> None:
-    for table, shift in (("one", 0), ("two", 1)):
+def test_equals_brute_force(connection: Connection, place: str, target_place: str, limit: int) -> None:
+    """PostGIS, every pair, and a view; beyond the bounds of degrees points are somewhere else."""
+    for table, shift, at in (("one", 0, place), ("two", 1, target_place)):
         connection.execute(
             sql.SQL(
                 f"CREATE TABLE {table} (id int PRIMARY KEY, geom geometry(Point, 4326));"
-                f"INSERT INTO {table} SELECT i, {PLACES[place]}"
+                f"INSERT INTO {table} SELECT i, {PLACES[at]}"
                 f" FROM generate_series({1 + shift * 7}, 120) AS i;"
                 f"CREATE INDEX ON {table} USING gist (geom); ANALYZE {table}"
             )

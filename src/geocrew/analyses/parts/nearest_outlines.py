@@ -24,6 +24,7 @@ from geocrew.kernels.arrays import Ints
 from geocrew.kernels.join import Found, along_curve
 from geocrew.kernels.join_edges import Edges, find_nearest_shapes, plant_edges
 from geocrew.kernels.pace import OnProgress, run_in_pieces
+from geocrew.kernels.runs import places_in_runs
 
 _FEW = 16  # targets a source
 _POLYGONS = 64  # looked up at once: all points may be in each
@@ -133,7 +134,7 @@ def _find_inside(source: Points, target: Outlines, limit: int, on_share: OnProgr
         shape, point = tree.query(target.shapes[first:stop], predicate="intersects")
         order = np.lexsort((shape, point))
         point, shape = left[point[order]], shape[order] + first
-        few = seen[point] + _places_in_group(point) < limit
+        few = seen[point] + places_in_runs(point) < limit
         np.add.at(seen, point[few], 1)
         pairs.append(np.column_stack((point[few], shape[few])))
         wanting = seen[left] < limit
@@ -174,20 +175,12 @@ def _merge(near: Found, inside: Ints) -> Found:
     rows, ranks, distances = rows[first], ranks[first], distances[first]
     order = np.lexsort((ranks, distances, rows))
     rows, ranks, distances = rows[order], ranks[order], distances[order]
-    place = _places_in_group(rows)
+    place = places_in_runs(rows)
     few = place < near.ranks.shape[1]
     found.ranks[points], found.distances[points] = -1, np.inf
     found.ranks[points[rows[few]], place[few]] = ranks[few]
     found.distances[points[rows[few]], place[few]] = distances[few]
     return found
-
-
-def _places_in_group(sorted_rows: Ints) -> Ints:
-    """Return numbers from 0 of the members of each run of equal values from 0."""
-    at = np.arange(len(sorted_rows))
-    fresh = np.ones(len(sorted_rows), bool)
-    fresh[1:] = sorted_rows[1:] != sorted_rows[:-1]
-    return np.asarray(at - np.maximum.accumulate(np.where(fresh, at, 0)))
 
 
 def _doubtful(near: Found, found: Found, search: Search, noise: float) -> Array:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, LiteralString
 
 from geocrew.analyses.parts.block_ranges import block_ranges
+from geocrew.analyses.parts.nearest_degrees import are_degrees, find_in_degrees, measured, within_bounds
 from geocrew.analyses.parts.nearest_outlines import are_outlines, join_outlines, read_outlines
 from geocrew.analyses.parts.nearest_points import (
     are_points,
@@ -71,6 +72,8 @@ class Finder:
         targets = partial(self._estimate_rows, self.target)
         if are_points(self.source, self.target, self.search, sources, targets):
             pairs = self._among_points()
+        elif are_degrees(self.source, self.target, self.search, sources, targets):
+            pairs = self._in_degrees()
         elif are_outlines(self.connection, self.source, self.target, self.search, sources):
             pairs = self._among_outlines()
         else:
@@ -86,6 +89,21 @@ class Finder:
         show = self._show(0.7, 1.0, "searching the nearest")
         tally = join_points(self.connection, table, sources, targets, self.search, show)
         return Pairs(table, _places(sources), _places(targets), numbered=True, tally=tally)
+
+    def _in_degrees(self) -> Pairs:
+        targets = read_points(self.connection, self.target, self._show(0.0, 0.4, "reading points"))
+        if not within_bounds(targets)[targets.somewhere].all():
+            return self._by_index()
+        sources = targets if self.search.same else self._read_sources(0.4, 0.5)
+        table = self._make_table(sources.type, targets.type)
+        show, found = self._show(0.5, 0.65, "searching the nearest"), self.staging.relation("found")
+        left = find_in_degrees(self.connection, found, sources, targets, self.search, show)
+        self.on_progress(0.65, "measuring the pairs")
+        select = measured(found, self.search)
+        self.connection.execute(compose("INSERT INTO {table} {select}", table=table, select=select))
+        if len(left):
+            self._search_again(table, sources.type, left)
+        return Pairs(table, _places(sources), _places(targets))
 
     def _among_outlines(self) -> Pairs:
         targets = read_outlines(self.connection, self.target, self._show(0.0, 0.3, "reading shapes"))

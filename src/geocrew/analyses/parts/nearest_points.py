@@ -32,9 +32,15 @@ def are_points(
     source: Side, target: Side, search: Search, sources: int, count_targets: Callable[[], int]
 ) -> bool:
     """Say whether the search can be done here, and is cheaper."""
+    return not search.geographic and is_cheaper_here(source, target, search, sources, count_targets)
+
+
+def is_cheaper_here(
+    source: Side, target: Side, search: Search, sources: int, count_targets: Callable[[], int]
+) -> bool:
+    """Say whether both sides are points that can be read and searched for less than by an index."""
     return (
-        not search.geographic
-        and search.limit <= _FEW
+        search.limit <= _FEW
         and all(is_point(side) for side in (source, target))
         and count_targets() <= min(_MOST, _TARGETS_EACH * sources)
     )
@@ -56,7 +62,7 @@ def read_points(connection: Connection, side: Side, on_share: OnProgress) -> Poi
             yield _select(side, part)
 
     read = read_parts(connection, parts(), {"name": kind, "place": "point"})
-    order = np.argsort(_numbers(read["name"]), kind="stable")  # linear where rows come in order
+    order = np.argsort(numbers_of(read["name"]), kind="stable")  # linear where rows come in order
     places = read["place"][order]
     return Points(read["name"][order], places["x"].copy(), places["y"].copy(), kind)
 
@@ -87,7 +93,7 @@ def join_points(
         show = report_part(on_share, start / total, min(start + most, total) / total)
         found = _find(orchard, part, count, search.farthest, show)
         if search.same:
-            itself = np.searchsorted(_numbers(target.names), _numbers(part.names))
+            itself = np.searchsorted(numbers_of(target.names), numbers_of(part.names))
             found = without(found, itself, search.limit)
         pairs = within_reach(found, search)
         numbers = before + _number(pairs, order)
@@ -178,6 +184,6 @@ def _select(side: Side, part: Expression) -> Expression:
     )
 
 
-def _numbers(names: Array) -> Ints:
+def numbers_of(names: Array) -> Ints:
     """Return integers in the order of keys, or of row addresses."""
     return names.astype(np.int64) if names.dtype.kind == "i" else number_addresses(names)
