@@ -12,8 +12,8 @@ from geocrew.datasets.output import Results
 from geocrew.kernels.spread import Spread, distances, negligible
 
 # A mean in two parts, and sums over sorted values: right to the last digits for values far from 0, and
-# the same bits whatever the order of the rows. No square may leave the range of float8, for PostgreSQL
-# makes an error of that.
+# the same bits whatever the order of the rows: no GROUP BY, which sorts anew, and on disk in another
+# order. No square may leave the range of float8, for PostgreSQL makes an error of that.
 _ORDERED: LiteralString = (
     "WITH ordered AS MATERIALIZED ("
     "SELECT {value} AS x FROM {rows} WHERE {value} IS NOT NULL AND NOT {hollow} AND {kept} ORDER BY 1), "
@@ -21,25 +21,27 @@ _ORDERED: LiteralString = (
 _MOMENTS: dict[str, LiteralString] = {
     "zscore": """
         rough AS (SELECT count(*) AS n, sum(x) / count(*) AS mean FROM ordered),
-        middle AS (SELECT n, mean, sum(x - mean) / n AS rest FROM ordered, rough GROUP BY n, mean),
+        middle AS (
+            SELECT max(n) AS n, max(mean) AS mean, sum(x - mean) / max(n) AS rest FROM ordered, rough
+        ),
         centred AS (SELECT n, mean, rest, x - mean - rest AS d FROM ordered, middle),
         widest AS (SELECT GREATEST(1e-200, max(abs(d))) AS width FROM centred),
         moments AS (
-            SELECT n, mean AS centre, rest, width * sqrt(
-                sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END) / NULLIF(n - 1, 0)
+            SELECT max(n) AS n, max(mean) AS centre, max(rest) AS rest, max(width) * sqrt(
+                sum(CASE WHEN abs(d) > 1e-100 * width THEN (d / width) ^ 2 ELSE 0 END)
+                / NULLIF(max(n) - 1, 0)
             ) AS scale, 'sample standard deviation' AS scale_name
             FROM centred, widest
-            GROUP BY n, mean, rest, width
         ) """,
     "mad": """
         middle AS (
             SELECT count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS centre FROM ordered
         ),
         spread AS (
-            SELECT n, centre, percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(x - centre)) AS mad,
-                sum(abs(x - centre)) / n AS mean_ad
+            SELECT max(n) AS n, max(centre) AS centre,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(x - centre)) AS mad,
+                sum(abs(x - centre)) / max(n) AS mean_ad
             FROM ordered, middle
-            GROUP BY n, centre
         ),
         moments AS (
             SELECT n, centre, 0 AS rest,
