@@ -151,7 +151,8 @@ class Analysis(Generic[P]):
     """One job type.
 
     `check` looks at the datasets that the parameters name and raises UserError; it runs when a job is
-    submitted and again, with `run`, when it is performed.
+    submitted and again, with `run`, when it is performed. `makes_relation`: its product goes where the
+    worker's role must have the right to create, which is looked at before it runs.
     """
 
     job_type: str
@@ -162,6 +163,7 @@ class Analysis(Generic[P]):
     check: Callable[[P, Connection, int], object]
     run: Callable[[P, Context], Product]
     aliases: tuple[str, ...] = field(default=())
+    makes_relation: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -196,3 +196,25 @@ def test_unknown_job_type_is_rejected_with_the_choices(connection: Connection, w
         job.error_message == f'unknown job_type "hotspot"; known: {", ".join(sorted([*known, "play"]))}'
     )
     assert observe.get(connection, others).status == "queued"
+
+
+def test_a_role_that_cannot_publish_is_told_before_it_computes(
+    connection: Connection, workers: Workers
+) -> None:
+    row = connection.execute("SELECT current_database()").fetchone()
+    role = f"narrow_{(row or ('',))[0]}"
+    connection.execute(f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA public TO {role}")
+    for schema in ("geocrew", "geocrew_staging"):
+        connection.execute(f"GRANT ALL ON SCHEMA {schema} TO {role}")
+    for schema in ("public", "geocrew"):
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}")
+        connection.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
+    try:
+        worker = workers.start(url=workers.url.replace("geocrew@", f"{role}@"))
+        job = final(connection, play(connection, "publish"))
+        assert (job.status, job.attempt) == ("failed", 1)
+        assert f"GRANT USAGE, CREATE ON SCHEMA public TO {role}" in (job.error_message or "")
+        assert starts(connection, job.id) == 0
+        worker.end()
+    finally:
+        connection.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")

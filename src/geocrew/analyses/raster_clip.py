@@ -229,4 +229,5 @@ ANALYSIS = Analysis(
     columns=(),
     check=check,
     run=run,
+    makes_relation=False,
 )

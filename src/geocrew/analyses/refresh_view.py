@@ -52,4 +52,5 @@ ANALYSIS = Analysis(
     columns=(),
     check=check,
     run=run,
+    makes_relation=False,
 )

@@ -62,6 +62,7 @@ def _examine_database(connection: Connection, settings: Settings, private: bool)
     yield from migrations
     if any(each.state == "problem" for each in migrations):
         return
+    yield from _guarded("rights", lambda: server_checks.check_rights(connection))
     yield from _guarded("role of views", lambda: server_checks.check_view_role(connection))
     yield from _guarded("parameters", lambda: parameter_checks.check_parameters(connection))
     yield from _guarded("workers", lambda: queue_checks.check_workers(connection, settings))

@@ -7,6 +7,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import TupleRow
 
+from geocrew.datasets import place
 from geocrew.db import Connection, statement
 from geocrew.errors import ConfigurationError
 from geocrew.ops.finding import Finding
@@ -77,6 +78,17 @@ def check_view_role(connection: Connection) -> Iterator[Finding]:
         yield Finding("role of views", "warning", "create_view will fail", str(error))
     else:
         yield Finding("role of views", "ok", f"{ROLE} is there and can do nothing else")
+
+
+def check_rights(connection: Connection) -> Iterator[Finding]:
+    """Yield whether the role may create where datasets are made and where they go."""
+    try:
+        place.check_rights(connection)
+    except ConfigurationError as error:
+        message, _, advice = str(error).partition("; ")
+        yield Finding("rights", "problem", message, advice)
+    else:
+        yield Finding("rights", "ok", "the role may create datasets")
 
 
 def check_clock(connection: Connection) -> Iterator[Finding]:

@@ -115,6 +115,28 @@ def test_postgis_out_of_reach(database: str) -> None:
     assert "search_path" in postgis.message
 
 
+def test_a_role_that_may_not_create_where_datasets_go(connection: Connection) -> None:
+    role = f"narrow_{uuid4().hex[:8]}"
+    assert _one(server_checks.check_rights(connection)).state == "ok"
+    connection.execute(f"CREATE ROLE {role}; GRANT USAGE, CREATE ON SCHEMA geocrew_staging TO {role}")
+    try:
+        connection.execute(f"SET ROLE {role}")
+        finding = _one(server_checks.check_rights(connection))
+        connection.execute("RESET ROLE")
+        assert finding.state == "problem"
+        assert (
+            finding.message
+            == f"datasets cannot be made, for the role {role} may not create in schema public"
+        )
+        assert finding.advice == f"as its owner: GRANT USAGE, CREATE ON SCHEMA public TO {role}"
+        connection.execute(finding.advice.partition(": ")[2])
+        connection.execute(f"SET ROLE {role}")
+        assert _one(server_checks.check_rights(connection)).state == "ok"
+    finally:
+        connection.execute("RESET ROLE")
+        connection.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
 def test_the_clock_of_another_machine(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _one(server_checks.check_clock(connection)).state == "ok"
     real = time.time
