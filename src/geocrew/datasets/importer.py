@@ -13,6 +13,7 @@ from geocrew.datasets.catalog import OPERATOR, Dataset
 from geocrew.datasets.csv_file import open_csv
 from geocrew.datasets.loading import Loading
 from geocrew.datasets.parquet import open_parquet
+from geocrew.datasets.place import PUBLIC
 from geocrew.datasets.shelter import SHAPEFILE_PARTS, sheltered
 from geocrew.datasets.sniff import Format, recognise
 from geocrew.datasets.source import Source
@@ -128,7 +129,7 @@ def _load(
         user_id=user_id,
         name=name[:200],
         kind="table",
-        schema_name="public",
+        schema_name=PUBLIC,
         table_name=loading.table,
         key_column="id",
         geometry_column="geom",

@@ -7,6 +7,8 @@ from psycopg import sql
 
 from geocrew.datasets import names, pgcopy, shapes
 from geocrew.datasets.columns import Column, column
+from geocrew.datasets.place import PUBLIC
+from geocrew.datasets.relation import unused_index
 from geocrew.datasets.shapes import Checked, Shape
 from geocrew.datasets.source import Batch, Source
 from geocrew.db import Connection
@@ -53,8 +55,10 @@ class Loading:
             )
         if self.rows == 0:
             self._retype("geom")
-        self._execute("ALTER TABLE {table} ADD CONSTRAINT {key} PRIMARY KEY (id)")
-        self._execute("CREATE INDEX {index} ON {table} USING gist (geom)")
+        self._execute(
+            "ALTER TABLE {table} ADD CONSTRAINT {key} PRIMARY KEY (id)", key=self._index("pkey")
+        )
+        self._execute("CREATE INDEX {index} ON {table} USING gist (geom)", index=self._index("geom"))
         self._execute("ANALYZE {table}")
 
     def told(self) -> dict[str, Any]:
@@ -98,7 +102,7 @@ class Loading:
             self._nulls[position] += array.null_count
         fields.append(pgcopy.prefixed(shapes.encode(checked.shapes, self.shape, self._srid)))
         command = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(
-            sql.Identifier("public", self.table)
+            sql.Identifier(PUBLIC, self.table)
         )
         with self._connection.cursor() as cursor, cursor.copy(command) as copy:
             copy.write(pgcopy.HEADER + pgcopy.rows(fields) + pgcopy.TRAILER)
@@ -138,12 +142,13 @@ class Loading:
             converted=sql.SQL(converted),
         )
 
+    def _index(self, part: str) -> sql.Identifier:
+        return sql.Identifier(unused_index(self._connection, PUBLIC, f"{self.table}_{part}"))
+
     def _execute(self, template: str, **parts: sql.Composable) -> None:
         self._connection.execute(
             sql.SQL(template).format(
-                table=sql.Identifier("public", self.table),
-                key=sql.Identifier(f"{self.table}_pkey"),
-                index=sql.Identifier(f"{self.table}_geom"),
+                table=sql.Identifier(PUBLIC, self.table),
                 geometry=sql.SQL("geometry({}, {})").format(
                     sql.SQL(self.shape.geometry_type), sql.Literal(self._srid)
                 ),

@@ -1,6 +1,7 @@
 """What PostgreSQL says of a relation now: its kind and its columns."""
 
 from dataclasses import dataclass
+from itertools import count
 
 from psycopg import errors, sql
 from psycopg.rows import class_row
@@ -47,6 +48,15 @@ def find_relation(connection: Connection, schema: str | None, table: str | None)
     with connection.cursor(row_factory=class_row(Column)) as cursor:
         columns = cursor.execute(statement(_SQL, "columns"), {"relation": found[0]}).fetchall()
     return Relation(found[0], found[1], tuple(columns))
+
+
+def unused_index(connection: Connection, schema: str, name: str) -> str:
+    """Return an index's name, numbered if taken: a renamed table's indexes keep theirs."""
+    tried = (f"{name}_{number}" if number else name for number in count())
+    query = "SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NULL"
+    return next(
+        each for each in tried if connection.execute(query, (schema, each)).fetchone() == (True,)
+    )
 
 
 def has_order(connection: Connection, relation: sql.Identifier, column: str) -> bool:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from typing import Literal
 from uuid import UUID
 
 from psycopg import sql
 
+from geocrew.datasets.relation import unused_index
 from geocrew.db import Connection, statement
 
 SCHEMA = "geocrew_staging"
@@ -75,7 +75,7 @@ def publish(connection: Connection, staged: str, kind: RelationKind, schema: str
         connection.execute(
             sql.SQL("ALTER INDEX {} RENAME TO {}").format(
                 sql.Identifier(SCHEMA, index),
-                sql.Identifier(_unused(connection, schema, index.replace(staged, name))),
+                sql.Identifier(unused_index(connection, schema, index.replace(staged, name))),
             )
         )
     connection.execute(
@@ -87,15 +87,6 @@ def publish(connection: Connection, staged: str, kind: RelationKind, schema: str
         sql.SQL("ALTER {} {} SET SCHEMA {}").format(
             what, sql.Identifier(SCHEMA, name), sql.Identifier(schema)
         )
-    )
-
-
-def _unused(connection: Connection, schema: str, name: str) -> str:
-    """Return an index's name, numbered if taken: a renamed table's indexes keep theirs."""
-    tried = (f"{name}_{number}" if number else name for number in count())
-    query = "SELECT to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NULL"
-    return next(
-        each for each in tried if connection.execute(query, (schema, each)).fetchone() == (True,)
     )
 
 

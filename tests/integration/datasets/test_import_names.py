@@ -13,6 +13,7 @@ from shapely import to_wkb
 from shapely.geometry import Point
 from tests.integration.datasets.conftest import Rows, Take
 
+from geocrew.datasets import catalog
 from geocrew.datasets.importer import import_file
 from geocrew.db import Connection
 
@@ -104,3 +105,20 @@ def test_fields_that_differ_in_case(tmp_path: Path, take: Take, rows: Rows) -> N
     feature = {"type": "Feature", "geometry": None, "properties": {"Name": "A", "name": "b", "NAME": 3}}
     (tmp_path / "x.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     assert rows(take(tmp_path / "x.geojson"), '"Name", name, "NAME"') == [("A", "b", 3)]
+
+
+def test_indexes_whose_names_are_taken_are_numbered(
+    tmp_path: Path, take: Take, connection: Connection
+) -> None:
+    """A table that was renamed keeps the names of its indexes."""
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n", "utf-8")
+    number = catalog.reserve(connection, "spent") + 1
+    table = f"spatial_data_{number}"
+    connection.execute(
+        f"CREATE TABLE renamed (id int CONSTRAINT {table}_pkey PRIMARY KEY, geom geometry);"
+        f"CREATE INDEX {table}_geom ON renamed USING gist (geom);"
+    )
+    assert take(tmp_path / "a.csv").id == number
+    names = "SELECT indexname::text FROM pg_indexes WHERE tablename = %s ORDER BY 1"
+    found = connection.execute(names, (table,)).fetchall()
+    assert found == [(f"{table}_geom_1",), (f"{table}_pkey_1",)]
