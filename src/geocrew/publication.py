@@ -10,6 +10,7 @@ from geocrew.datasets import catalog, staging
 from geocrew.datasets.build import Staged
 from geocrew.datasets.catalog import Dataset
 from geocrew.datasets.output import GEOMETRY, ID
+from geocrew.datasets.place import PUBLIC
 from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import summarise
@@ -17,8 +18,6 @@ from geocrew.db import Connection
 from geocrew.errors import UserError
 from geocrew.views import refresh
 from geocrew.views.refresh import Refreshed
-
-_PUBLIC = "public"
 
 
 def draft(
@@ -57,13 +56,13 @@ def publish(
     if isinstance(product.staged, Staged):
         table = f"spatial_data_{number}"
         try:
-            staging.publish(connection, product.staged.table, product.staged.kind, _PUBLIC, table)
-        except psycopg.errors.DuplicateTable as error:
+            staging.publish(connection, product.staged.table, product.staged.kind, PUBLIC, table)
+        except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
             raise UserError(
-                f'"{_PUBLIC}"."{table}" is there already, so dataset {number} cannot be filled;'
-                " rename that table, or give another output_dataset_id"
+                f'"{PUBLIC}"."{table}" is there already, so dataset {number} cannot be filled;'
+                " rename that relation or type, or give another output_dataset_id"
             ) from error
-        dataset = replace(dataset, schema_name=_PUBLIC, table_name=table)
+        dataset = replace(dataset, schema_name=PUBLIC, table_name=table)
     staging.clear(connection, workshop)
     catalog.add(connection, dataset)
     return dataset

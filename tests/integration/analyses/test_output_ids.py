@@ -81,6 +81,24 @@ def test_a_table_that_was_renamed_out_of_the_way_keeps_its_indexes(
         connection.execute("DROP TABLE public.out_of_the_way")
 
 
+@pytest.mark.parametrize("kind", ["DOMAIN {} AS integer", "TYPE {} AS ENUM ('a')"])
+def test_types_keep_their_names_too(connection: Connection, kind: str) -> None:
+    """Every table has a type of its name."""
+    source = add_table(connection, POINTS)
+    reserved = catalog.reserve(connection, "for later")
+    for number in (reserved, reserved + 1):
+        connection.execute(f"CREATE {kind.format(f'public.spatial_data_{number}')}")
+    problem = f'"public"."spatial_data_{reserved}" is there already, so dataset {reserved} cannot be'
+    try:
+        with pytest.raises(UserError, match=problem):
+            outliers(connection, source, output_dataset_id=reserved)
+        assert outliers(connection, source).dataset.id == reserved + 2
+    finally:
+        for number in (reserved, reserved + 1):
+            connection.execute(f"DROP {kind.partition(' ')[0]} public.spatial_data_{number}")
+    assert outliers(connection, source, output_dataset_id=reserved).dataset.id == reserved
+
+
 def test_of_two_jobs_for_one_id_the_second_is_told_so(connection: Connection) -> None:
     source = add_table(connection, POINTS)
     reserved = catalog.reserve(connection, "wanted by two")
