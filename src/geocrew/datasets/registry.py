@@ -48,6 +48,11 @@ def register(
 def _register(
     connection: Connection, schema: str, table: str, name: str, geometry_column: str | None, user_id: int
 ) -> Dataset:
+    if schema.startswith("pg_temp"):
+        raise RefusedInput(
+            f'"{schema}"."{table}" is temporary: only its own session reads it, and it goes with that;'
+            " make a permanent table of it"
+        )
     relation = find_relation(connection, schema, table)
     if relation is None or relation.kind not in _KINDS:
         raise NotFound(f'there is no table or view "{table}" in schema "{schema}"')

@@ -174,6 +174,15 @@ def test_what_is_no_dataset(connection: Connection) -> None:
         register(connection, "public", "two", geometry_column="a")
 
 
+@pytest.mark.parametrize("kind", ["TABLE", "VIEW"])
+def test_what_is_temporary_is_no_dataset(connection: Connection, kind: str) -> None:
+    make(connection, f"CREATE TEMPORARY {kind} t AS SELECT 1 AS id, ST_Point(1, 2, 4326) AS geom")
+    own = connection.execute("SELECT pg_my_temp_schema()::regnamespace::text").fetchone()
+    for schema in (own or ("",))[0], "pg_temp":
+        with pytest.raises(RefusedInput, match=rf'"{schema}"."t" is temporary: .* make a permanent'):
+            register(connection, schema, "t")
+
+
 AR1 = (
     "CREATE TABLE spatial_data_77 (id serial PRIMARY KEY, feature_id text, geometry_type text, "
     "properties jsonb,"
