@@ -170,7 +170,7 @@ def places(count: int) -> list[Any]:
         ("km", 27700, 1e-3, "kilometres"),
         ("ft", 27700, 1 / 0.3048, "feet"),
         ("mi", 27700, 1 / 1609.344, "miles"),
-        ("auto", 2263, 1.0, "US survey foot"),
+        ("auto", 2263, 1.0, "US survey feet"),
         ("m", 2263, 1200 / 3937, "metres"),
     ],
 )

@@ -1,5 +1,7 @@
 """The unit of distances in words, for the comment of a column."""
 
+import re
+
 import pyproj
 
 from geocrew.datasets import reference_systems
@@ -8,6 +10,11 @@ from geocrew.datasets.units import DistanceUnit
 from geocrew.db import Connection
 
 _UNITS = {"m": "metres", "km": "kilometres", "ft": "feet", "mi": "miles"}
+# EPSG's and PROJ's names of units say one: US survey foot, British yard (Sears 1922), kilometre.
+_ONE = re.compile(
+    r"\b((?:kilo|centi|milli|deci)?met(?:re|er)|yard|mile|link|chain|fathom|inch|foot)\b", re.IGNORECASE
+)
+_IRREGULAR = {"foot": "feet", "inch": "inches"}
 
 
 def unit_in_words(connection: Connection, layer: Layer, unit: DistanceUnit) -> str:
@@ -20,4 +27,4 @@ def unit_in_words(connection: Connection, layer: Layer, unit: DistanceUnit) -> s
     if definition is None:
         return "the unit of the coordinates"
     name = str(pyproj.CRS.from_user_input(definition).axis_info[0].unit_name)
-    return _UNITS["m"] if name == "metre" else name
+    return _ONE.sub(lambda one: _IRREGULAR.get(one[1].lower(), f"{one[1]}s"), name)
