@@ -18,6 +18,8 @@ from geocrew.datasets.staging import Staging
 from geocrew.db import Connection, statement
 from geocrew.errors import RefusedInput
 
+# From here on a float may stand for several whole numbers.
+_ROUNDED = 2.0**53
 # Of an import: database, dataset and chance, before 0008 without the database; of a job: database, job
 # and lease.
 _NAME = re.compile(
@@ -190,7 +192,7 @@ def describe(connection: Connection, raster: Any, srid: int | None) -> dict[str,
             "height": raster.height,
             "bands": raster.count,
             "dtypes": list(raster.dtypes),
-            "nodata": [_number(each) for each in raster.nodatavals],
+            "nodata": [_nodata(*each) for each in zip(raster.nodatavals, raster.dtypes, strict=True)],
             "descriptions": list(raster.descriptions),
             "transform": list(raster.transform)[:6],
             "resolution": list(raster.res),
@@ -218,9 +220,14 @@ def _bounds(raster: Any) -> list[float]:
     return [min(xs), min(ys), max(xs), max(ys)]
 
 
-def _number(value: float | None) -> float | str | None:
-    """JSON has neither NaN, the most common nodata of floating point rasters, nor infinity."""
-    return value if value is None or math.isfinite(value) else str(value)
+def _nodata(value: float | None, dtype: str) -> float | str | None:
+    """Return what the catalog says; None where a value of 64 bits was rounded on its way to a float.
+
+    JSON has neither NaN, the most common nodata of floating point rasters, nor infinity.
+    """
+    if value is None or (dtype in ("int64", "uint64") and abs(value) >= _ROUNDED):
+        return None
+    return value if math.isfinite(value) else str(value)
 
 
 def _unlink(path: Path | None) -> None:

@@ -1,5 +1,6 @@
 """Rasters made for a test, in the catalog as an import leaves them, and their clips."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,6 +23,7 @@ rasterio = raster()
 masks = import_module("rasterio.mask")
 Array = npt.NDArray[Any]
 
+_NODATA_TAG = 42113  # GDAL_NODATA
 UTM = Affine(10, 0, 500_000, 0, -10, 5_000_000)
 
 
@@ -105,3 +107,15 @@ def clip(connection: Connection, raster_dir: Path, path: Path, geometry: Any, **
     run = run_analysis(connection, "raster_clip", given, raster_dir=raster_dir)
     source = raster_dir / str(dataset.raster_file)
     return Clipped(run, source, raster_dir / str(run.dataset.raster_file))
+
+
+def mark(path: Path, nodata: int) -> None:
+    """Have a GeoTIFF name a nodata value to the last digit, as GDAL's own programs do."""
+    raw = bytearray(path.read_bytes())
+    (place,) = struct.unpack_from("<I", raw, 4)
+    (count,) = struct.unpack_from("<H", raw, place)
+    tags = range(place + 2, place + 2 + 12 * count, 12)
+    (entry,) = (at for at in tags if struct.unpack_from("<H", raw, at)[0] == _NODATA_TAG)
+    text = f"{nodata}\0".encode("ascii")
+    struct.pack_into("<II", raw, entry + 4, len(text), len(raw))
+    path.write_bytes(raw + text)

@@ -1,35 +1,21 @@
 """Nodata values of 64 bits, which rasterio takes and gives as floats."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
-from tests.integration.analyses.rasters import UTM, clip, geojson, random_cells, write
+from tests.integration.analyses.rasters import UTM, clip, geojson, mark, random_cells, write
 
 from geocrew.db import Connection
 from geocrew.errors import InvalidParameters, UserError
 
-_NODATA_TAG = 42113  # GDAL_NODATA
 EXTREMES = [
     ("int64", -(2**63)),
     ("int64", 2**63 - 1),
     ("int64", 2**53 + 1),
     ("uint64", 2**64 - 1),
 ]
-
-
-def mark(path: Path, nodata: int) -> None:
-    """Have a GeoTIFF name a nodata value to the last digit, as GDAL's own programs do."""
-    raw = bytearray(path.read_bytes())
-    (place,) = struct.unpack_from("<I", raw, 4)
-    (count,) = struct.unpack_from("<H", raw, place)
-    tags = range(place + 2, place + 2 + 12 * count, 12)
-    (entry,) = (at for at in tags if struct.unpack_from("<H", raw, at)[0] == _NODATA_TAG)
-    text = f"{nodata}\0".encode("ascii")
-    struct.pack_into("<II", raw, entry + 4, len(text), len(raw))
-    path.write_bytes(raw + text)
 
 
 @pytest.mark.parametrize(("dtype", "nodata"), EXTREMES)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from tests.integration.analyses.rasters import mark
 from tests.integration.datasets.conftest import Take
 
 from geocrew import demo
@@ -195,3 +196,15 @@ def test_drop_removes_row_and_file(
     drop(connection, dataset, raster_dir)
     assert list(raster_dir.iterdir()) == []
     assert connection.execute("SELECT count(*) FROM geocrew.datasets").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+@pytest.mark.parametrize(
+    ("nodata", "told"), [(2**53 - 1, 2.0**53 - 1), (2**53, None), (2**53 + 1, None), (2**63 - 1, None)]
+)
+def test_a_nodata_value_that_no_float_holds_is_not_told(
+    tmp_path: Path, take: Take, dtype: str, nodata: int, told: float | None
+) -> None:
+    write(tmp_path / "x.tif", dtype=dtype, nodata=111)
+    mark(tmp_path / "x.tif", nodata)
+    assert (take(tmp_path / "x.tif").raster or {})["nodata"] == [told, told]
