@@ -118,7 +118,7 @@ def mend_shape(wkb: bytes) -> Any:
     collection, and of those in it, each by itself.
     """
     try:
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             return _mend_members(shapely.from_wkb(wkb, on_invalid="fix"))
     except shapely.GEOSException:  # coordinates that are no numbers
         return None

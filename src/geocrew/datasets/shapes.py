@@ -97,7 +97,7 @@ def _parse(wkb: pa.Array, first_row: int) -> Shapes:
     try:
         wkb.validate(full=True)
         values[:] = wkb.to_pylist()
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             shapes: Shapes = shapely.from_wkb(values)
     except (shapely.errors.ShapelyError, NotImplementedError, pa.ArrowInvalid) as error:
         row = next((i for i, value in enumerate(values) if not _parses(value)), 0)

@@ -41,7 +41,7 @@ def unite(
     """
     for way, attempt in _LADDER.items():
         try:
-            with np.errstate(invalid="ignore"):
+            with np.errstate(invalid="ignore", over="ignore"):
                 union = attempt(shapes, dimension, on_progress)
         except shapely.GEOSException:
             continue

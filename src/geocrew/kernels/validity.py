@@ -26,7 +26,7 @@ def is_valid(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     """Return what shapely.is_valid says of shapes (n,)."""
     valid = _are_surely_valid(shapes)
     doubtful = np.flatnonzero(~valid)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         valid[doubtful] = shapely.is_valid(shapes[doubtful])
     return valid
 

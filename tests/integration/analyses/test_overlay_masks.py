@@ -308,3 +308,16 @@ def test_the_balance_holds_where_rounding_decides(connection: Connection, mode: 
     blades = [shapely.Polygon(np.array(each) * 1e-7) for each in masks]
     dataset = add(connection, [shapely.LineString(np.array(line) * 1e-7)], "features")
     assert_right(erase(connection, dataset, add(connection, blades, "masks"), output_mode=mode), 1)
+
+
+@pytest.mark.parametrize("size", [1e155, 1e200, 1.5e308])
+@BOTH
+def test_lines_far_out_of_range_are_cut_without_a_warning(
+    connection: Connection, operation: Any, size: float
+) -> None:
+    """GEOS squares what overflows, and numpy would tell of it."""
+    lines = [shapely.LineString([(-size, -size), (size, size)]), shapely.LineString([(0, 2), (9, 2)])]
+    dataset = add(connection, lines, "features")
+    mask = add(connection, [shapely.Polygon([(-1, -1), (4, -1), (4, 40), (-1, 4)])], "masks")
+    run = operation(connection, dataset, mask)
+    assert_right(run, 2)

@@ -52,6 +52,7 @@ class Overlaid:
         return int(np.isin(self.verdicts, verdicts).sum())
 
 
+@np.errstate(over="ignore", invalid="ignore")  # GEOS leaves its flags behind, and numpy warns of them
 def overlay(
     operation: Operation,
     workshop: Workshop,

@@ -222,8 +222,9 @@ def _in_place_order(bounds: Floats, rank: Ints, numbers: Ints) -> Ints:
 
 def _levels(bounds: Floats) -> Ints:
     """Class boxes by their longer side, in powers of four: a country would swell a chunk of parcels."""
-    longer = np.maximum(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
-    return np.frexp(longer)[1].astype(np.int64) // 2
+    halves = bounds / 2  # the whole side may be more than a number can be
+    longer = np.maximum(halves[:, 2] - halves[:, 0], halves[:, 3] - halves[:, 1])
+    return (np.frexp(longer)[1].astype(np.int64) + 1) // 2
 
 
 def _count(connection: Connection, features: Features, meets: Expression) -> tuple[int, int]:
