@@ -1,9 +1,16 @@
 """What workers do beside their jobs: old ones go, nothing tells a password, what happens is counted."""
 
+import math
+import time
+
 import psycopg
 
 from geocrew.db import Connection
 from geocrew.queue import observe
+from geocrew.settings import Settings
+from geocrew.worker.loop import Worker
+from geocrew.worker.notify import Notifier
+from geocrew.worker.stop import StopRequest
 from tests.waiting import wait_for
 from tests.worker.processes import Workers, final, play
 
@@ -74,3 +81,14 @@ def test_what_happens_is_counted(connection: Connection, workers: Workers) -> No
         ("result_rows", ""): 3,
     }
     wait_for(lambda: expected.items() <= totals().items(), 15, f"{expected}, not {totals()}")
+
+
+def test_a_worker_without_work_rests_until_its_next_duty(database: str) -> None:
+    settings = Settings(poll_seconds=60, sweep_seconds=60)
+    with StopRequest() as stop:
+        worker = Worker(database, ["play"], ["play"], 1, settings, stop, Notifier(None, None))
+        now = time.monotonic()
+        for _ in range(2):
+            worker._turn()
+            assert now + 30 < min(worker._due(math.inf)) < now + 120
+        worker._leave()
