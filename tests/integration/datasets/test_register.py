@@ -197,6 +197,7 @@ def test_ar1_layout(connection: Connection) -> None:
         r"""{"it's \"q": 1}""",
         '{"n": "2", "r": 2, "dirty": "3.5", "code": "7", "yes": false, "deep": [1], "mixed": "a"}',
         '{"n": 3, "r": "1e3", "dirty": "n/a", "code": "abc", "yes": null, "mixed": 5}',
+        '{"vast": 1e400}',
         "[1, 2]",
         "null",
     ]
@@ -215,6 +216,7 @@ def test_ar1_layout(connection: Connection) -> None:
         "deep": "json",
         "it's \"q": "integer",
         "mixed": "integer",
+        "vast": "text",
     }
     assert found.source["not_castable"] == {"dirty": 1, "mixed": 1}
     assert 'field "dirty": 1 values are no numbers and count as NULL' in found.source["notes"]
