@@ -2,12 +2,16 @@
 
 import math
 import time
+from unittest.mock import create_autospec
 
 import psycopg
+import pytest
 
 from geocrew.db import Connection
 from geocrew.queue import observe
-from geocrew.settings import Settings
+from geocrew.settings import MEBIBYTE, Settings
+from geocrew.worker import tell
+from geocrew.worker.children import Child
 from geocrew.worker.loop import Worker
 from geocrew.worker.notify import Notifier
 from geocrew.worker.stop import StopRequest
@@ -92,3 +96,11 @@ def test_a_worker_without_work_rests_until_its_next_duty(database: str) -> None:
             worker._turn()
             assert now + 30 < min(worker._due(math.inf)) < now + 120
         worker._leave()
+
+
+def test_a_worker_tells_of_its_memory_with_that_of_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tell, "private_memory", lambda _pid: 100 * MEBIBYTE)
+    jobs = [create_autospec(Child, instance=True) for _ in range(2)]
+    for job, size in zip(jobs, (20, 3), strict=True):
+        job.memory.return_value = size * MEBIBYTE
+    assert tell.present("me", ["play"], 2, jobs, None, stopping=False).memory_mb == 123
