@@ -69,6 +69,19 @@ def test_bad_coordinates_name_the_row(row: str, said: str, tmp_path: Path, take:
         take(write(tmp_path, f"x,y\n1,2\n{row}\n"))
 
 
+@pytest.mark.parametrize("header", ["wkt", "GEOM", "geometry", "the_geom", "wkb_geometry"])
+def test_shapes_of_any_kind_come_from_wkt(header: str, tmp_path: Path, take: Take, rows: Rows) -> None:
+    lines = ['1,"LINESTRING (1 2,3 4)"', "2,", '3,"LINESTRING Z (5 6 7,8 9 10)"']
+    dataset = take(write(tmp_path, "\n".join([f"a,{header}", *lines, ""])))
+    assert (dataset.geometry_type, dataset.null_geometry_count) == ("MultiLineStringZ", 1)
+    assert dataset.bbox == [1, 2, 8, 9]
+    assert rows(dataset, "a, st_astext(geom)") == [
+        (1, "MULTILINESTRING Z ((1 2 0,3 4 0))"),
+        (2, None),
+        (3, "MULTILINESTRING Z ((5 6 7,8 9 10))"),
+    ]
+
+
 def test_bad_wkt_names_the_row(tmp_path: Path, take: Take) -> None:
     with pytest.raises(RefusedInput, match=r"row 2: 'POINT 1' is no WKT geometry"):
         take(write(tmp_path, 'wkt\n"POINT (1 2)"\nPOINT 1\n'))
