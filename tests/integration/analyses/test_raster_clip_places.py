@@ -8,10 +8,12 @@ import pyproj
 import pytest
 import shapely
 from affine import Affine
-from tests.integration.analyses.rasters import Clipped, clip, random_cells, write
+from tests.integration.analyses.rasters import Clipped, clip, random_cells, rasterio, write
+from tests.run_analysis import run_analysis
 
 from geocrew.analyses.parts.raster_place import Grid, place
 from geocrew.datasets.geojson import parse_clip_geometry
+from geocrew.datasets.importer import import_file
 from geocrew.db import Connection
 from geocrew.errors import UserError
 
@@ -181,3 +183,16 @@ def test_a_datum_that_pushes_over_180_degrees() -> None:
     assert east - west == pytest.approx(5, abs=0.01)
     assert abs(east - 180) < 0.01
     assert east != 180
+
+
+def test_a_raster_placed_by_control_points_is_refused(connection: Connection, tmp_path: Path) -> None:
+    corners = [(0, 0, 10, 50), (0, 9, 11, 50), (9, 0, 10, 49), (9, 9, 11.2, 49.1)]
+    points = [rasterio.control.GroundControlPoint(*each) for each in corners]
+    path = write(
+        tmp_path / "x.tif", random_cells(1, 10, 10), transform=None, gcps=points, crs="EPSG:4326"
+    )
+    shape = shapely.geometry.mapping(shapely.box(10, 49, 11, 50))
+    dataset = import_file(connection, path, srid=4326, raster_dir=tmp_path / "rasters")
+    given = {"raster_dataset_id": dataset.id, "clip_geometry": shape}
+    with pytest.raises(UserError, match="is placed by ground control points"):
+        run_analysis(connection, "raster_clip", given, raster_dir=tmp_path / "rasters")
