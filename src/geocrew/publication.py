@@ -9,8 +9,8 @@ from geocrew.analysis import Params, Product
 from geocrew.datasets import catalog, staging
 from geocrew.datasets.build import Staged
 from geocrew.datasets.catalog import Dataset
+from geocrew.datasets.destination import PUBLIC
 from geocrew.datasets.output import GEOMETRY, ID
-from geocrew.datasets.place import PUBLIC
 from geocrew.datasets.staged_raster import StagedRaster
 from geocrew.datasets.staging import SCHEMA, Staging
 from geocrew.datasets.summary import summarise

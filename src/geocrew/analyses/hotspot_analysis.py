@@ -18,10 +18,10 @@ from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Places, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
+from geocrew.analyses.parts.neighbourhood_view import build_view, paced
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.stand_in import summary_of_view
 from geocrew.analyses.parts.static import build_static, spread
-from geocrew.analyses.parts.stored import build_view, paced
 from geocrew.analysis import Analysis, Context, Product, balance, notes, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import Staged

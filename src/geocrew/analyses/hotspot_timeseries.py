@@ -16,6 +16,7 @@ from geocrew.analyses.parts.fit import fit_rule
 from geocrew.analyses.parts.gi_star import Correction
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
+from geocrew.analyses.parts.neighbourhood_view import build_view, paced
 from geocrew.analyses.parts.period_lists import (
     MOST,
     check_periods,
@@ -30,7 +31,6 @@ from geocrew.analyses.parts.periods import TimeStep, Timing, timing_of
 from geocrew.analyses.parts.rows import summary_of
 from geocrew.analyses.parts.stand_in import summary_of_view
 from geocrew.analyses.parts.static import build_static
-from geocrew.analyses.parts.stored import build_view, paced
 from geocrew.analyses.parts.trend import Trends, find_trends
 from geocrew.analysis import Analysis, Column, Context, Product, balance, notes, step_of
 from geocrew.datasets.arrays import Array

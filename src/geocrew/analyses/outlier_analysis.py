@@ -15,9 +15,9 @@ from pydantic import Field
 from geocrew.analyses.parts import local_moran
 from geocrew.analyses.parts.neighbourhood import NeighbourParams, Rule, rule_of
 from geocrew.analyses.parts.neighbourhood_sql import row_of
+from geocrew.analyses.parts.neighbourhood_view import paced
 from geocrew.analyses.parts.outlier_scores import defining_results, measured_results
 from geocrew.analyses.parts.stand_in import summary_of_view
-from geocrew.analyses.parts.stored import paced
 from geocrew.analyses.parts.values import Values, read_values
 from geocrew.analysis import (
     Analysis,

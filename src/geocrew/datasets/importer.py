@@ -11,9 +11,9 @@ from geocrew.datasets import catalog, geopackage, rasters, reference_systems, sh
 from geocrew.datasets.archive import unpack
 from geocrew.datasets.catalog import OPERATOR, Dataset
 from geocrew.datasets.csv_file import open_csv
+from geocrew.datasets.destination import PUBLIC
 from geocrew.datasets.loading import Loading
 from geocrew.datasets.parquet import open_parquet
-from geocrew.datasets.place import PUBLIC
 from geocrew.datasets.shelter import SHAPEFILE_PARTS, sheltered
 from geocrew.datasets.sniff import Format, recognise
 from geocrew.datasets.source import Source

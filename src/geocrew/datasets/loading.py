@@ -7,7 +7,7 @@ from psycopg import sql
 
 from geocrew.datasets import names, pgcopy, shapes
 from geocrew.datasets.columns import Column, column
-from geocrew.datasets.place import PUBLIC
+from geocrew.datasets.destination import PUBLIC
 from geocrew.datasets.relation import unused_index
 from geocrew.datasets.shapes import Checked, Shape
 from geocrew.datasets.source import Batch, Source

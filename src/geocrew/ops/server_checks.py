@@ -7,7 +7,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.rows import TupleRow
 
-from geocrew.datasets import place
+from geocrew.datasets import destination
 from geocrew.db import Connection, statement
 from geocrew.errors import ConfigurationError
 from geocrew.ops.finding import Finding
@@ -83,7 +83,7 @@ def check_view_role(connection: Connection) -> Iterator[Finding]:
 def check_rights(connection: Connection) -> Iterator[Finding]:
     """Yield whether the role may create where datasets are made and where they go."""
     try:
-        place.check_rights(connection)
+        destination.check_rights(connection)
     except ConfigurationError as error:
         message, _, advice = str(error).partition("; ")
         yield Finding("rights", "problem", message, advice)

@@ -5,7 +5,7 @@ from typing import Any
 
 from geocrew import analyses
 from geocrew.analysis import Params
-from geocrew.datasets import catalog, place
+from geocrew.datasets import catalog, destination
 from geocrew.queue import consume
 from geocrew.queue.job import Claim
 from geocrew.worker.context import JobContext
@@ -20,7 +20,7 @@ def perform(claim: Claim, context: JobContext) -> dict[str, Any]:
     params: Params = analysis.parse(given)
     catalog.check_output(context.connection, params.output_dataset_id, claim.user_id)
     if analysis.makes_relation:
-        place.check_rights(context.connection)
+        destination.check_rights(context.connection)
     product = analysis.run(params, context)
     context.progress(0.97, "publishing")
     return publish(context.connection, claim, given, params, product, started)

@@ -14,9 +14,9 @@ import numpy as np
 from geocrew.analyses.parts.fit import check_values, fit_rule
 from geocrew.analyses.parts.neighbourhood import Rule
 from geocrew.analyses.parts.neighbourhood_sql import lag_ctes, row_of
+from geocrew.analyses.parts.neighbourhood_view import build_view
 from geocrew.analyses.parts.rows import Rows, read_rows, summary_of
 from geocrew.analyses.parts.static import WRITING, build_static, spread
-from geocrew.analyses.parts.stored import build_view
 from geocrew.analysis import Column, Context, step_of
 from geocrew.datasets.arrays import Array
 from geocrew.datasets.build import OutputMode, Staged

@@ -102,7 +102,7 @@ def row_of(layer: Layer, alias: str) -> Expression:
     return row
 
 
-def number_of(layer: Layer, row: Expression) -> Expression:
+def _number_of(layer: Layer, row: Expression) -> Expression:
     """Return an integer for what names a row, the same for few."""
     return row if layer.number("s") is not None else compose("hashtext({row}::text)", row=row)
 
@@ -123,7 +123,7 @@ def lag_ctes(rule: Rule, features: Features, field: Field, ticks: Ticks) -> Expr
         "rows": features.rows("b"),
         "value": field.number("b"),
         "takes_part": _takes_part(features, field, "b"),
-        "told": ticks.each(number_of(features.layer, compose("a.row"))),
+        "told": ticks.each(_number_of(features.layer, compose("a.row"))),
     }
     if rule.contiguity is not None:
         half = ticks.part(0.5)
@@ -134,9 +134,9 @@ def lag_ctes(rule: Rule, features: Features, field: Field, ticks: Ticks) -> Expr
             takes_part=compose(
                 "{takes_part} AND {told}",
                 takes_part=neighbours["takes_part"],
-                told=half.each(number_of(features.layer, neighbours["row"])),
+                told=half.each(_number_of(features.layer, neighbours["row"])),
             ),
-            told=half.each(number_of(features.layer, compose("pairs.row"))),
+            told=half.each(_number_of(features.layer, compose("pairs.row"))),
         )
     elif rule.reach is not None:
         lag = compose(_BAND, reach=rule.reach, **neighbours)
